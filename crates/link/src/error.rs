@@ -2,7 +2,6 @@ use std::fmt;
 
 /// What a link can say about itself. What a card says is a status word, and not an error of the link.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum LinkError {
     /// No card in the reader, or none that answers.
     NoCard,

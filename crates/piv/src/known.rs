@@ -1,0 +1,297 @@
+//! What this process knows of one card: identity, certificates, PIN state; how it is learnt, and how it is checked.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use link::{Clock, Store};
+
+use crate::{
+    Certificate, Discovery, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, PinState,
+    StatusWord, TokenCache,
+    login::Login,
+    object::{self, hex},
+    piv::Piv,
+};
+
+/// How old a look at a certificate may be before a listing looks again.
+const LISTING: Duration = Duration::from_secs(60);
+
+/// What a card tells of itself before anyone logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// From the CHUID; `None` where the card has none.
+    pub identity: Option<Identity>,
+    /// The common name in 9A's certificate, as this card was first shown.
+    pub label: Option<String>,
+    /// How many retired keys there are; `None` where the card does not tell.
+    pub history: Option<KeyHistory>,
+    /// The PIN usage policy; `None` where the card has none.
+    pub discovery: Option<Discovery>,
+    /// What the card last told of its PIN.
+    pub pin: PinState,
+}
+
+pub(crate) struct Known {
+    pub(crate) family: Family,
+    pub(crate) login: Login,
+    contactless: bool,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    state: Option<State>,
+    cache: TokenCache,
+    /// Under which name the cache is stored, and whether it has something new.
+    stored: Option<String>,
+    unsaved: bool,
+    certificates: BTreeMap<KeyReference, Option<Arc<Certificate>>>,
+    looked: BTreeMap<ObjectId, Duration>,
+    /// Someone reset the card: it may be another one by now.
+    identity_due: bool,
+}
+
+impl Known {
+    pub(crate) fn nothing(
+        family: Family,
+        contactless: bool,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            family,
+            login: Login::new(),
+            contactless,
+            store,
+            clock,
+            state: None,
+            cache: TokenCache::default(),
+            stored: None,
+            unsaved: false,
+            certificates: BTreeMap::new(),
+            looked: BTreeMap::new(),
+            identity_due: false,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The card's state, with the PIN state as it was last told.
+    pub(crate) fn state(&mut self) -> Option<&State> {
+        let state = self.state.as_mut()?;
+        if let Some(pin) = self.login.state() {
+            state.pin = pin;
+        }
+        Some(state)
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.state.is_some()
+    }
+
+    pub(crate) fn is_contactless(&self) -> bool {
+        self.contactless
+    }
+
+    /// Keys that can have a certificate here. Over plain contactless only 9E can be read or used.
+    pub(crate) fn keys(&self) -> Vec<KeyReference> {
+        if self.contactless {
+            return vec![KeyReference::CARD_AUTHENTICATION];
+        }
+        let history = self.state.as_ref().and_then(|state| state.history).unwrap_or_default();
+        let retired = (1..=history.on_card).filter_map(KeyReference::retired);
+        KeyReference::CURRENT.into_iter().chain(retired).collect()
+    }
+
+    /// Learns who the card is and what it tells freely: identity, Key History, Discovery, PIN state, and the label if
+    /// this card was never seen.
+    pub(crate) fn load(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        let identity = self.look_at_identity(piv)?;
+        self.recall(identity.as_ref());
+        let history = self.fresh(piv, ObjectId::KEY_HISTORY)?;
+        let discovery = match self.content(ObjectId::DISCOVERY) {
+            Some(known) => known,
+            None => self.fresh(piv, ObjectId::DISCOVERY)?,
+        };
+        let discovery = discovery.and_then(|content| Discovery::parse(&content));
+        if let Some(discovery) = discovery {
+            self.login.set_reference(discovery.pin_reference());
+        }
+        let pin = self.login.ask(piv)?;
+        let label = self.label(piv)?;
+        let history = history.map(|content| KeyHistory::parse(&content));
+        self.state = Some(State { identity, label, history, discovery, pin });
+        Ok(())
+    }
+
+    /// After a reset by others: whether this is still the card we know.
+    pub(crate) fn confirm_identity(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        if !std::mem::take(&mut self.identity_due) || self.state.is_none() {
+            return Ok(());
+        }
+        let identity = self.look_at_identity(piv)?;
+        if self.state.as_ref().is_some_and(|state| state.identity != identity) {
+            return Err(Error::Link(link::LinkError::Removed));
+        }
+        Ok(())
+    }
+
+    /// Someone reset the card since we last held it.
+    pub(crate) fn note_reset(&mut self) {
+        self.identity_due = true;
+    }
+
+    /// Reads the certificates of these keys, each at most once.
+    pub(crate) fn read(&mut self, piv: &mut Piv<'_>, keys: &[KeyReference]) -> Result<(), Error> {
+        for &key in keys {
+            if self.cache.get(key.certificate()).is_none() {
+                self.fresh(piv, key.certificate())?;
+                self.certificates.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the certificate of this key was read, or found absent.
+    pub(crate) fn has_read(&self, key: KeyReference) -> bool {
+        self.cache.get(key.certificate()).is_some()
+    }
+
+    /// The certificate of a key whose container has been read.
+    pub(crate) fn certificate(&mut self, key: KeyReference) -> Result<Option<Arc<Certificate>>, Error> {
+        if let Some(certificate) = self.certificates.get(&key) {
+            return Ok(certificate.clone());
+        }
+        let certificate = match self.content(key.certificate()).flatten() {
+            Some(content) => Some(Arc::new(Certificate::parse(&object::certificate(&content)?)?)),
+            None => None,
+        };
+        self.certificates.insert(key, certificate.clone());
+        Ok(certificate)
+    }
+
+    /// The objects whose last look is too old for a listing: Key History, and every certificate container that is known,
+    /// present or absent.
+    pub(crate) fn due(&self) -> Vec<ObjectId> {
+        let containers = self.keys().into_iter().map(KeyReference::certificate);
+        containers
+            .chain([ObjectId::KEY_HISTORY])
+            .filter(|object| self.cache.get(*object).is_some() && self.is_due(*object, LISTING))
+            .collect()
+    }
+
+    /// Whether the last look at this object is so old, or there was none.
+    pub(crate) fn is_due(&self, object: ObjectId, age: Duration) -> bool {
+        self.looked.get(&object).is_none_or(|at| self.now().saturating_sub(*at) >= age)
+    }
+
+    /// Looks at objects by their heads, and forgets what differs. `true`: something did.
+    ///
+    /// A head that agrees proves that our application answered; only a refusal or a difference needs SELECT to be
+    /// believed. So without SELECT what is known to be present comes first.
+    pub(crate) fn look(&mut self, piv: &mut Piv<'_>, objects: &[ObjectId]) -> Result<bool, Error> {
+        let is_present = |object: &ObjectId| matches!(self.cache.get(*object), Some(Some(_)));
+        let (present, absent): (Vec<_>, Vec<_>) = objects.iter().partition(|object| is_present(object));
+        let mut changed = false;
+        for object in present.into_iter().chain(absent) {
+            if self.agrees(piv, object)? {
+                self.looked.insert(object, self.now());
+            } else {
+                changed = true;
+                self.forget(object);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn agrees(&self, piv: &mut Piv<'_>, object: ObjectId) -> Result<bool, Error> {
+        let length = self.cache.look_length(object);
+        if !piv.is_selected() {
+            match piv.head(object, length) {
+                Ok(Some(head)) if self.cache.agrees(object, Some(&head)) => return Ok(true),
+                Err(error @ Error::Link(_)) => return Err(error),
+                _ => piv.reselect()?,
+            }
+        }
+        let head = piv.head(object, length)?;
+        Ok(self.cache.agrees(object, head.as_deref()))
+    }
+
+    /// Forgets an object, so that it is read again when next needed.
+    pub(crate) fn forget(&mut self, object: ObjectId) {
+        self.cache.forget(object);
+        self.looked.remove(&object);
+        self.certificates.retain(|key, _| key.certificate() != object);
+        self.unsaved = true;
+    }
+
+    /// After Key History changed: how many retired keys there are now.
+    pub(crate) fn refresh_history(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        if self.cache.get(ObjectId::KEY_HISTORY).is_none() {
+            let history = self.fresh(piv, ObjectId::KEY_HISTORY)?.map(|content| KeyHistory::parse(&content));
+            if let Some(state) = &mut self.state {
+                state.history = history;
+            }
+        }
+        Ok(())
+    }
+
+    /// The content of an object that was read, without its wrapper.
+    pub(crate) fn content(&self, object: ObjectId) -> Option<Option<Arc<[u8]>>> {
+        let answer = self.cache.get(object)?;
+        Some(answer.and_then(|answer| object.content(&answer).ok().flatten().map(Arc::from)))
+    }
+
+    /// Reads an object from the card, whatever is known of it, and keeps it. Over plain contactless most objects are
+    /// refused: that is no content, and nothing to remember.
+    pub(crate) fn fresh(&mut self, piv: &mut Piv<'_>, object: ObjectId) -> Result<Option<Arc<[u8]>>, Error> {
+        let answer = match piv.get_data(object) {
+            Err(error)
+                if self.contactless && error.status() == Some(StatusWord::SECURITY_STATUS_NOT_SATISFIED) =>
+            {
+                return Ok(None);
+            }
+            answer => answer?.map(Arc::<[u8]>::from),
+        };
+        let content = match &answer {
+            Some(answer) => object.content(answer)?.map(Arc::from),
+            None => None,
+        };
+        self.unsaved |= self.cache.get(object) != Some(answer.clone());
+        self.cache.keep(object, answer);
+        self.looked.insert(object, self.now());
+        Ok(content)
+    }
+
+    /// Saves what is new. Not to be called under a transaction.
+    pub(crate) fn save(&mut self) {
+        if let (true, Some(name)) = (std::mem::take(&mut self.unsaved), &self.stored) {
+            self.store.save(name, &self.cache.to_bytes());
+        }
+    }
+
+    fn look_at_identity(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
+        Ok(piv.head(ObjectId::CHUID, Identity::HEAD)?.map(|head| Identity::parse(&head)))
+    }
+
+    /// Takes up what was stored of this card. A card without a GUID has nothing stored.
+    fn recall(&mut self, identity: Option<&Identity>) {
+        self.stored = identity.and_then(Identity::guid).filter(|_| !self.contactless).map(|guid| hex(&guid));
+        let stored = self.stored.as_ref().and_then(|name| self.store.load(name));
+        if let Some(cache) = stored.and_then(|bytes| TokenCache::from_bytes(&bytes)) {
+            self.cache = cache;
+        }
+    }
+
+    /// The common name in 9A's certificate. Read with the first look at a card, so that a token's label is the same from
+    /// the first call on: programs keep it in their configuration.
+    fn label(&mut self, piv: &mut Piv<'_>) -> Result<Option<String>, Error> {
+        if self.cache.label().is_none() && !self.contactless {
+            self.read(piv, &[KeyReference::PIV_AUTHENTICATION])?;
+            let certificate = self.certificate(KeyReference::PIV_AUTHENTICATION);
+            if let Some(name) = certificate.ok().flatten().and_then(|certificate| certificate.common_name()) {
+                self.cache.set_label(name);
+                self.unsaved = true;
+            }
+        }
+        Ok(self.cache.label().map(str::to_owned))
+    }
+}

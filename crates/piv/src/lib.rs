@@ -1,0 +1,37 @@
+//! The card side of Crescendo: the PIV card application of SP 800-73-5, and what HID adds to it.
+//!
+//! No I/O, no system library, no unsafe: a card is reached through [`link::Card`], whoever implements it. Read in this
+//! order: [`Token`] (a card, what is known of it, and who is logged in), [`Piv`] (one method per card command),
+//! [`Exchange`] (one command, however many APDUs it takes).
+
+#![forbid(unsafe_code)]
+
+mod apdu;
+mod cache;
+mod certificate;
+pub mod crescendo;
+mod error;
+mod exchange;
+mod key;
+mod known;
+mod login;
+mod object;
+mod pin;
+mod piv;
+mod public_key;
+mod tlv;
+mod token;
+
+pub use apdu::{Command, Response, StatusWord};
+pub use cache::TokenCache;
+pub use certificate::{Certificate, common_name};
+pub use crescendo::Family;
+pub use error::Error;
+pub use exchange::Exchange;
+pub use key::{Algorithm, KeyReference};
+pub use known::State;
+pub use object::{Discovery, Identity, KeyHistory, ObjectId};
+pub use pin::{Pin, PinReference, PinState};
+pub use piv::Piv;
+pub use public_key::PublicKey;
+pub use token::Token;

@@ -1,0 +1,179 @@
+//! Who is logged in: what this process believes of the card's PIN state, and the one PIN it may send again.
+//!
+//! The rules (and the only exception to "never send a PIN unasked"): the PIN that this card accepted is kept until
+//! logout, removal, a refusal or [`IDLE`] without use; it goes only to the same card in the same insertion, after SELECT,
+//! and only if the card shows no fewer tries than ever before. Never for 9C.
+
+use std::time::Duration;
+
+use crate::{Error, Pin, PinReference, PinState, pin::Fingerprint, piv::Piv};
+
+/// How long a PIN is kept without being needed.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+/// How long a refused PIN is recognised. One wrong PIN is tried by some programs once per key.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// The login of one process to one card.
+pub(crate) struct Login {
+    reference: PinReference,
+    state: Option<PinState>,
+    user: Option<User>,
+    refused: Option<Refused>,
+    /// The most tries this card ever showed: what it shows again as long as nobody enters a wrong PIN.
+    most_tries: Option<u8>,
+}
+
+struct User {
+    pin: Option<Pin>,
+    used: Duration,
+}
+
+struct Refused {
+    fingerprint: Fingerprint,
+    retries: u8,
+    at: Duration,
+}
+
+impl Login {
+    pub(crate) fn new() -> Self {
+        Self {
+            reference: PinReference::Application,
+            state: None,
+            user: None,
+            refused: None,
+            most_tries: None,
+        }
+    }
+
+    /// Which PIN this card asks for.
+    pub(crate) fn set_reference(&mut self, reference: PinReference) {
+        self.reference = reference;
+    }
+
+    /// The PIN state as the card last told it.
+    pub(crate) fn state(&self) -> Option<PinState> {
+        self.state
+    }
+
+    pub(crate) fn is_user(&self) -> bool {
+        self.user.is_some()
+    }
+
+    /// Asks the card for its PIN state, at no cost.
+    pub(crate) fn ask(&mut self, piv: &mut Piv<'_>) -> Result<PinState, Error> {
+        let state = match piv.pin_state(self.reference) {
+            Err(Error::Refused { .. }) => PinState::Absent,
+            other => other?,
+        };
+        if let PinState::Tries(tries) = state {
+            self.most_tries = self.most_tries.max(Some(tries));
+        }
+        self.state = Some(state);
+        Ok(state)
+    }
+
+    /// VERIFY, with a PIN a person has just entered.
+    pub(crate) fn verify(&mut self, piv: &mut Piv<'_>, pin: &Pin, now: Duration) -> Result<(), Error> {
+        let result = piv.verify(self.reference, pin);
+        self.note(pin, &result, now);
+        result
+    }
+
+    /// Refuses a PIN that the card refused moments ago, without spending another try on it.
+    pub(crate) fn refuse_again(&self, pin: &Pin, now: Duration) -> Result<(), Error> {
+        match &self.refused {
+            Some(refused) if now.saturating_sub(refused.at) < REFUSED && refused.fingerprint.fits(pin) => {
+                Err(Error::WrongPin { retries: refused.retries })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// From now on this process is logged in, with this PIN.
+    pub(crate) fn begin(&mut self, pin: &Pin, now: Duration) {
+        self.user = Some(User { pin: Some(pin.duplicate()), used: now });
+    }
+
+    /// The login was used: the remembered PIN is kept for another while.
+    pub(crate) fn touch(&mut self, now: Duration) {
+        if let Some(user) = &mut self.user {
+            if now.saturating_sub(user.used) >= IDLE {
+                user.pin = None;
+            }
+            user.used = now;
+        }
+    }
+
+    /// Logs in again after another program's reset or SELECT, with the PIN this card accepted before.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`] where the rules do not allow it.
+    pub(crate) fn restore(&mut self, piv: &mut Piv<'_>, now: Duration) -> Result<(), Error> {
+        self.touch(now);
+        piv.reselect()?;
+        let state = self.ask(piv)?;
+        if state == PinState::Verified && self.is_user() {
+            return Ok(());
+        }
+        let Some(pin) = self.user.take().and_then(|user| user.pin) else { return Err(Error::NotLoggedIn) };
+        match state {
+            PinState::Tries(tries) if Some(tries) >= self.most_tries => {
+                self.verify(piv, &pin, now).map_err(|error| match error {
+                    Error::Link(_) => error,
+                    _ => Error::NotLoggedIn,
+                })?;
+                self.begin(&pin, now);
+                Ok(())
+            }
+            _ => Err(Error::NotLoggedIn),
+        }
+    }
+
+    /// Ends the login. The card is not told.
+    pub(crate) fn end(&mut self) {
+        self.user = None;
+    }
+
+    /// Clears the card's PIN state, by VERIFY with P1 = FF, or on cards that do not know it by selecting another
+    /// application; never by a reset, which would hit other programs.
+    pub(crate) fn clear(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        if !piv.clear_pin_state(self.reference)? {
+            piv.deselect()?;
+        }
+        self.state = self.most_tries.map(PinState::Tries);
+        Ok(())
+    }
+
+    /// The card's state after a PIN was changed or set by us: what was refused before may be right now.
+    pub(crate) fn forget_refusal(&mut self) {
+        self.refused = None;
+    }
+
+    pub(crate) fn reference(&self) -> PinReference {
+        self.reference
+    }
+
+    /// Learns from the card's verdict on a PIN.
+    pub(crate) fn note(&mut self, pin: &Pin, result: &Result<(), Error>, now: Duration) {
+        match result {
+            Ok(()) => {
+                self.state = Some(PinState::Verified);
+                self.refused = None;
+            }
+            Err(Error::WrongPin { retries }) => {
+                self.state = Some(if *retries == 0 { PinState::Blocked } else { PinState::Tries(*retries) });
+                self.user = None;
+                self.refused = Fingerprint::of(pin).map(|fingerprint| Refused {
+                    fingerprint,
+                    retries: *retries,
+                    at: now,
+                });
+            }
+            Err(Error::Blocked) => {
+                self.state = Some(PinState::Blocked);
+                self.user = None;
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The PIV card application: one method per card command (SP 800-73-5 part 2, chapter 3).
+
+use zeroize::Zeroizing;
+
+use crate::{
+    Algorithm, Error, Exchange, Family, KeyReference, ObjectId, Pin, PinReference, PinState,
+    apdu::{Command, Response, StatusWord},
+    exchange::Trace,
+    key::{self, Use},
+};
+
+/// The full application identifier, version included (SP 800-73-5 part 1, 2.2).
+const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+/// The card manager (GlobalPlatform): an application that every Java card has.
+const CARD_MANAGER: [u8; 7] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00];
+
+const SELECT: u8 = 0xA4;
+const VERIFY: u8 = 0x20;
+const CHANGE_REFERENCE_DATA: u8 = 0x24;
+const RESET_RETRY_COUNTER: u8 = 0x2C;
+const GENERAL_AUTHENTICATE: u8 = 0x87;
+const GET_DATA: u8 = 0xCB;
+
+/// The PIV application, selected within the transaction at hand.
+///
+/// There is no way to one without SELECT in the same transaction, save [`Piv::assumed`]: so VERIFY can never reach an
+/// application that another program selected, and burn its retry counter.
+pub struct Piv<'t> {
+    exchange: Exchange<'t>,
+    family: Family,
+    selected: bool,
+}
+
+impl<'t> Piv<'t> {
+    /// Selects the application. Where it is selected already, the login is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotPiv`] for a card without it.
+    pub fn select(exchange: Exchange<'t>, family: Family) -> Result<Self, Error> {
+        let mut piv = Self::assumed(exchange, family);
+        piv.reselect()?;
+        Ok(piv)
+    }
+
+    /// Assumes that the application is still selected from an earlier transaction. Only for answers that prove
+    /// themselves; a refusal means nothing before [`Piv::reselect`].
+    pub(crate) fn assumed(exchange: Exchange<'t>, family: Family) -> Self {
+        Self { exchange, family, selected: false }
+    }
+
+    /// Selects the application within this transaction, if that was not done yet.
+    pub(crate) fn reselect(&mut self) -> Result<(), Error> {
+        if self.selected {
+            return Ok(());
+        }
+        let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(AID.to_vec())).expect(0);
+        match self.exchange.send(command)?.status {
+            StatusWord::OK => self.selected = true,
+            StatusWord(0x6A81 | 0x6A82 | 0x6D00 | 0x6E00 | 0x6999) => return Err(Error::NotPiv),
+            status => return Err(Error::refused("SELECT PIV", status)),
+        }
+        Ok(())
+    }
+
+    /// Whether SELECT was sent in this transaction.
+    pub(crate) fn is_selected(&self) -> bool {
+        self.selected
+    }
+
+    /// Selects the card manager, which ends the application's security state on cards that know no other way.
+    pub(crate) fn deselect(&mut self) -> Result<(), Error> {
+        self.selected = false;
+        let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(CARD_MANAGER.to_vec())).expect(0);
+        self.exchange.send(command).map(drop)
+    }
+
+    /// GET DATA: the whole answer, wrapper included. `None`: there is no such object, or it is empty.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 6982 for an object that needs a PIN.
+    pub fn get_data(&mut self, object: ObjectId) -> Result<Option<Vec<u8>>, Error> {
+        let response = self.exchange.send(get_data(object, 0))?;
+        let Some(answer) = present("GET DATA", &response)? else { return Ok(None) };
+        Ok(object.content(answer)?.is_some().then(|| answer.to_vec()))
+    }
+
+    /// GET DATA with a short Le: the first `length` bytes of the answer (0: one block), the rest abandoned.
+    ///
+    /// # Errors
+    /// As [`Piv::get_data`].
+    pub fn head(&mut self, object: ObjectId, length: u8) -> Result<Option<Vec<u8>>, Error> {
+        let mut response = self.exchange.send_first(get_data(object, length))?;
+        if length != 0 && response.status == StatusWord::WRONG_LENGTH {
+            response = self.exchange.send_first(get_data(object, 0))?;
+        }
+        let head = present("GET DATA", &response)?;
+        Ok(head.filter(|head| head.get(1) != Some(&0)).map(<[u8]>::to_vec))
+    }
+
+    /// VERIFY.
+    ///
+    /// # Errors
+    /// [`Error::WrongPin`], [`Error::Blocked`], [`Error::NotFound`] where the card has no such PIN.
+    pub fn verify(&mut self, reference: PinReference, pin: &Pin) -> Result<(), Error> {
+        self.reselect()?;
+        let command = Command::new(VERIFY, 0x00, reference.number());
+        let response = self.exchange.send(command.data(Zeroizing::new(pin.bytes().to_vec())))?;
+        pin_result("VERIFY", response.status)
+    }
+
+    /// VERIFY without data: what is known of a PIN, at no cost.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for an answer that tells nothing.
+    pub fn pin_state(&mut self, reference: PinReference) -> Result<PinState, Error> {
+        let status = self.exchange.send(Command::new(VERIFY, 0x00, reference.number()))?.status;
+        match (status, status.retries()) {
+            (StatusWord::OK, _) => Ok(PinState::Verified),
+            (_, Some(0)) => Ok(PinState::Blocked),
+            (_, Some(tries)) => Ok(PinState::Tries(tries)),
+            (StatusWord::REFERENCE_NOT_FOUND, _) => Ok(PinState::Absent),
+            _ => Err(Error::refused("VERIFY", status)),
+        }
+    }
+
+    /// VERIFY with P1 = FF: clears the verified state. `false`: this card does not know that form.
+    ///
+    /// # Errors
+    /// Of the link alone.
+    pub fn clear_pin_state(&mut self, reference: PinReference) -> Result<bool, Error> {
+        let response = self.exchange.send(Command::new(VERIFY, 0xFF, reference.number()))?;
+        Ok(response.status == StatusWord::OK || response.status.retries().is_some())
+    }
+
+    /// CHANGE REFERENCE DATA.
+    ///
+    /// # Errors
+    /// As [`Piv::verify`] for the old value; [`Error::Refused`] with 6A80 for a new value the card does not take.
+    pub fn change_reference_data(
+        &mut self,
+        reference: PinReference,
+        old: &Pin,
+        new: &Pin,
+    ) -> Result<(), Error> {
+        let command = Command::new(CHANGE_REFERENCE_DATA, 0x00, reference.number());
+        let response = self.exchange.send(command.data(pair(old, new)))?;
+        pin_result("CHANGE REFERENCE DATA", response.status)
+    }
+
+    /// RESET RETRY COUNTER: a new PIN against the PUK. The PIN is not verified by it.
+    ///
+    /// # Errors
+    /// As [`Piv::verify`], about the PUK.
+    pub fn reset_retry_counter(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
+        let command = Command::new(RESET_RETRY_COUNTER, 0x00, PinReference::Application.number());
+        let response = self.exchange.send(command.data(pair(puk, new)))?;
+        pin_result("RESET RETRY COUNTER", response.status)
+    }
+
+    /// GENERAL AUTHENTICATE with a challenge: a signature as the card gives it (RSA: as long as the modulus; ECC: DER).
+    /// `input` is the padded block, or the hash.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the card's status word.
+    pub fn sign(&mut self, key: KeyReference, algorithm: Algorithm, input: &[u8]) -> Result<Vec<u8>, Error> {
+        self.authenticate(key, algorithm, Use::Challenge, input).map(|answer| answer.to_vec())
+    }
+
+    /// GENERAL AUTHENTICATE with a challenge for RSA: `input ^ d mod n`, padding still in.
+    ///
+    /// # Errors
+    /// As [`Piv::sign`].
+    pub fn decipher(
+        &mut self,
+        key: KeyReference,
+        algorithm: Algorithm,
+        input: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.authenticate(key, algorithm, Use::Challenge, input)
+    }
+
+    /// GENERAL AUTHENTICATE with a point (ECDH): the x-coordinate of the product.
+    ///
+    /// # Errors
+    /// As [`Piv::sign`].
+    pub fn agree(
+        &mut self,
+        key: KeyReference,
+        algorithm: Algorithm,
+        point: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.authenticate(key, algorithm, Use::Exponentiation, point)
+    }
+
+    fn authenticate(
+        &mut self,
+        key: KeyReference,
+        algorithm: Algorithm,
+        kind: Use,
+        input: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let command = Command::new(GENERAL_AUTHENTICATE, algorithm.identifier(self.family), key.number());
+        let response = self.exchange.send(command.data(key::template(kind, input)).expect(0))?;
+        if response.status != StatusWord::OK {
+            return Err(Error::refused("GENERAL AUTHENTICATE", response.status));
+        }
+        let answer = key::response(&response.data).ok_or(Error::Malformed("GENERAL AUTHENTICATE answer"))?;
+        Ok(Zeroizing::new(answer.to_vec()))
+    }
+
+    pub(crate) fn into_trace(self) -> Trace {
+        self.exchange.into_trace()
+    }
+}
+
+fn get_data(object: ObjectId, length: u8) -> Command {
+    Command::new(GET_DATA, 0x3F, 0xFF).data(Zeroizing::new(object.tag_list())).expect(length.into())
+}
+
+/// The data of an answer, `None` where the card says "not found".
+fn present<'r>(during: &'static str, response: &'r Response) -> Result<Option<&'r [u8]>, Error> {
+    match response.status {
+        StatusWord::OK => Ok(Some(&response.data)),
+        status if status.more().is_some() => Ok(Some(&response.data)),
+        StatusWord::NOT_FOUND | StatusWord::REFERENCE_NOT_FOUND => Ok(None),
+        status => Err(Error::refused(during, status)),
+    }
+}
+
+fn pair(old: &Pin, new: &Pin) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([old.bytes().as_slice(), new.bytes()].concat())
+}
+
+fn pin_result(during: &'static str, status: StatusWord) -> Result<(), Error> {
+    match (status, status.retries()) {
+        (StatusWord::OK, _) => Ok(()),
+        (StatusWord::AUTHENTICATION_METHOD_BLOCKED, _) => Err(Error::Blocked),
+        (StatusWord::REFERENCE_NOT_FOUND, _) => Err(Error::NotFound),
+        (_, Some(retries)) => Err(Error::WrongPin { retries }),
+        _ => Err(Error::refused(during, status)),
+    }
+}

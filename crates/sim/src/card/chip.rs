@@ -1,0 +1,200 @@
+//! One chip: which application is selected, chains of commands, answers in parts (ISO 7816-4).
+
+use super::personality::{Personality, Profile};
+use super::piv::Piv;
+use crate::apdu::{Answer, Command};
+use crate::fixture::Algorithm;
+use crate::tlv::tlv;
+
+const ACA: &[u8] = b"\xA0\x00\x00\x00\x79\x10\x00";
+const CARD_MANAGER: &[u8] = b"\xA0\x00\x00\x01\x51\x00\x00\x00";
+
+/// More than any object of a card; an endless chain ends here.
+const LONGEST_CHAIN: usize = 0x8000;
+
+/// The longest command APDU of an `extended` card, as a real PIV card announces it.
+pub(super) const EXTENDED_COMMAND: usize = 0x03F8;
+
+pub(super) struct Chip {
+    pub(super) personality: Personality,
+    pub(super) piv: Piv,
+    selected: Option<Application>,
+    chain: Option<Command>,
+    rest: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Application {
+    Piv,
+    Aca,
+    CardManager,
+}
+
+impl Chip {
+    pub(super) fn new(personality: Personality) -> Self {
+        let mut chip =
+            Self { piv: Piv::new(&personality), personality, selected: None, chain: None, rest: Vec::new() };
+        chip.reset();
+        chip
+    }
+
+    /// Power on, or a reset: the state of part 8.2 that does not last.
+    pub(super) fn reset(&mut self) {
+        self.piv.log_out();
+        self.chain = None;
+        self.rest.clear();
+        // SP 800-73 part 1, 2.2: PIV is the default application. A Key V3 selects nothing by itself (8.2).
+        self.selected = (self.personality.profile == Profile::Piv).then_some(Application::Piv);
+    }
+
+    /// The key operation of the last command, for those who want to wait as long as a chip would.
+    pub(super) fn worked(&mut self) -> Option<Algorithm> {
+        self.piv.worked.take()
+    }
+
+    /// One APDU. The second value says that the answer is a choice of ours (part 8).
+    pub(super) fn process(&mut self, apdu: &[u8]) -> (Vec<u8>, bool) {
+        let answer = match Command::parse(apdu) {
+            Some(command) if self.takes(&command) => self.transport(command),
+            _ => {
+                self.chain = None;
+                self.piv.fresh = false;
+                Answer::status(0x6700).sim()
+            }
+        };
+        let sim = answer.sim && self.personality.profile == Profile::KeyV3;
+        (answer.into_bytes(), sim)
+    }
+
+    fn takes(&self, command: &Command) -> bool {
+        !command.extended || self.personality.extended
+    }
+
+    fn transport(&mut self, block: Command) -> Answer {
+        if block.ins == 0xC0 && block.cla == 0 {
+            return self.response(block.expect);
+        }
+        self.rest.clear();
+        let command = match self.collect(block) {
+            Ok(command) => command,
+            Err(answer) => return answer,
+        };
+        let answer = self.command(&command);
+        self.deliver(answer, &command)
+    }
+
+    /// The whole command once its last block is here; until then what the block itself is answered.
+    fn collect(&mut self, block: Command) -> Result<Command, Answer> {
+        let whole = match self.chain.take() {
+            Some(mut begun) if begun.continues(&block) => {
+                begun.data.extend_from_slice(&block.data);
+                Command { data: begun.data, ..block }
+            }
+            begun => {
+                // A chain given up is a command that came between.
+                self.piv.fresh &= begun.is_none();
+                block
+            }
+        };
+        if whole.data.len() > LONGEST_CHAIN {
+            return Err(Answer::status(0x6700).sim());
+        }
+        if !whole.is_chained() {
+            return Ok(whole);
+        }
+        if !self.chains(whole.ins) {
+            return Err(Answer::status(0x6884));
+        }
+        self.piv.fresh &= whole.ins == 0x87;
+        self.chain = Some(whole);
+        Err(Answer::status(0x9000))
+    }
+
+    /// Part 8.3 lets any command be chained; the standard, table 3, these three.
+    fn chains(&self, ins: u8) -> bool {
+        self.personality.profile == Profile::KeyV3 || matches!(ins, 0x47 | 0x87 | 0xDB)
+    }
+
+    fn command(&mut self, command: &Command) -> Answer {
+        let answer = match (command.cla, command.ins) {
+            (0x00, 0xA4) => self.select(command),
+            (cla, _) if cla & 0x6C != 0 => {
+                Answer::status(if cla & 0x0C != 0 { 0x6882 } else { 0x6E00 }).sim()
+            }
+            (cla, _) if cla & 0x03 != 0 => Answer::status(0x6881).sim(),
+            _ if self.selected == Some(Application::Piv) => return self.piv.command(command),
+            _ => Answer::status(0x6D00).sim(),
+        };
+        self.piv.fresh = false;
+        answer
+    }
+
+    fn select(&mut self, command: &Command) -> Answer {
+        if (command.p1, command.p2) != (0x04, 0x00) {
+            return Answer::status(0x6A86);
+        }
+        let Some(application) = self.application(&command.data) else {
+            return Answer::status(0x6A82);
+        };
+        self.selected = Some(application);
+        match application {
+            Application::Piv => self.piv.template(),
+            Application::Aca => {
+                self.piv.log_out();
+                let version = tlv(0x01, b"\x10\x04\x00\x00\x01\x02");
+                Answer::data(tlv(0x6F, &[tlv(0x84, ACA), tlv(0xA5, &version)].concat())).sim()
+            }
+            Application::CardManager => {
+                self.piv.log_out();
+                let limits = tlv(0x9F65, &[0xFF]);
+                Answer::data(tlv(0x6F, &[tlv(0x84, CARD_MANAGER), tlv(0xA5, &limits)].concat())).sim()
+            }
+        }
+    }
+
+    fn application(&self, aid: &[u8]) -> Option<Application> {
+        let has_aca = self.personality.profile == Profile::KeyV3;
+        match aid {
+            _ if [5, 9, 11].contains(&aid.len()) && super::piv::AID.starts_with(aid) => {
+                Some(Application::Piv)
+            }
+            ACA if has_aca => Some(Application::Aca),
+            [] => Some(Application::CardManager),
+            _ if aid.len() >= 7 && CARD_MANAGER.starts_with(aid) => Some(Application::CardManager),
+            _ => None,
+        }
+    }
+
+    /// Cuts an answer to Le: 61xx where the rest can be fetched, the rest given up after a short Le.
+    fn deliver(&mut self, answer: Answer, command: &Command) -> Answer {
+        let limit = command.expect.unwrap_or(0x100);
+        if answer.data.len() <= limit {
+            return answer;
+        }
+        let mut data = answer.data;
+        let rest = data.split_off(limit);
+        if limit != 0x100 || command.extended {
+            return Answer { data, ..answer };
+        }
+        let status = more(rest.len());
+        self.rest = rest;
+        Answer { data, status, ..answer }
+    }
+
+    fn response(&mut self, expect: Option<usize>) -> Answer {
+        self.chain = None;
+        self.piv.fresh = false;
+        if self.rest.is_empty() {
+            return Answer::status(0x6985).sim();
+        }
+        let len = expect.unwrap_or(0x100).min(self.rest.len());
+        let data: Vec<u8> = self.rest.drain(..len).collect();
+        let status = if self.rest.is_empty() { 0x9000 } else { more(self.rest.len()) };
+        Answer { data, status, sim: false }
+    }
+}
+
+/// 61xx; 00 stands for 256 or more.
+fn more(left: usize) -> u16 {
+    0x6100 | u16::try_from(left).ok().filter(|left| *left < 0x100).unwrap_or(0)
+}

@@ -1,0 +1,230 @@
+//! A card's controls as lines of text: what a shell script does with a card behind pcscd.
+//!
+//! One line in, one line out: `ok`, `ok ANSWER` or `error WHY`. The commands are in [`COMMANDS`].
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::card::{Replacement, SimCard};
+use crate::fault::{Fault, Faults, What};
+use crate::fixture;
+use crate::hex;
+
+/// Every command, for people.
+pub const COMMANDS: &str = "\
+pull | insert | present            take the card out, put it back, ask
+reset                              as by another program; behind pcscd the reader does not notice
+select AID                         another program selects an application; answers what the card said
+replace KEY same-key|new-key|same-serial
+install KEY FIXTURE                e.g. install 9A rsa-4096
+restore                            keys and objects as issued
+object TAG [ANSWER]                show an object; with an answer (hex, `-` for none) set it
+count | zero | mark TEXT | log     APDUs and bytes since zero; a line into the log; the last line of it
+latency none|contact|usb           how long APDUs take
+key-time on|off                    whether key operations take as long as on a chip
+tries | verified | block-pin       the PIN
+fault N KIND [ARG] | fault none    at the n-th APDU from now, besides what is set: pull, lose-answer, reset,
+                                   select AID, garbage, truncated, oversized, status SW
+quit";
+
+/// Carries out one command, and returns the line to answer.
+pub fn command(card: &SimCard, line: &str) -> String {
+    match answer(card, line.trim()) {
+        Ok(answer) if answer.is_empty() => "ok".into(),
+        Ok(answer) => format!("ok {answer}"),
+        Err(why) => format!("error {why}"),
+    }
+}
+
+/// Listens on a socket, in a thread of its own. `quit` ends the program.
+///
+/// # Errors
+/// When the socket cannot be made. One left over by another run is replaced.
+pub fn listen(card: SimCard, path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    let path = path.to_owned();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (card, path) = (card.clone(), path.clone());
+            std::thread::spawn(move || converse(&card, stream, &path));
+        }
+    });
+    Ok(())
+}
+
+/// Sends one command to a socket, and returns the answer.
+///
+/// # Errors
+/// When nobody listens there.
+pub fn ask(path: &Path, line: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path)?;
+    writeln!(stream, "{line}")?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(answer.trim_end().into())
+}
+
+/// Nobody is told of a peer that hangs up: there is nobody left to tell.
+fn converse(card: &SimCard, stream: UnixStream, path: &Path) {
+    let Ok(mut writer) = stream.try_clone() else { return };
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        let quit = line.trim() == "quit";
+        let answer = if quit { "ok".into() } else { command(card, &line) };
+        let sent = writeln!(writer, "{answer}");
+        if quit {
+            let _ = std::fs::remove_file(path);
+            std::process::exit(0);
+        }
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(card: &SimCard, line: &str) -> Result<String, String> {
+    let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let rest = rest.trim();
+    match name {
+        "pull" => card.pull(),
+        "insert" => card.insert(),
+        "present" => return Ok(card.is_present().to_string()),
+        "reset" => card.reset(),
+        "select" => return Ok(hex::encode(&card.foreign_select(&bytes(rest)?))),
+        "replace" => replace(card, rest)?,
+        "install" => install(card, rest)?,
+        "restore" => card.restore(),
+        "object" => return object(card, rest),
+        "count" => return Ok(counts(card)),
+        "zero" => card.zero(),
+        "mark" => card.mark(rest),
+        "log" => return Ok(card.log().last().cloned().unwrap_or_default()),
+        "latency" => card.set_latency(rest.parse()?),
+        "key-time" => card.set_key_time(switch(rest)?),
+        "tries" => return Ok(tries(card)),
+        "verified" => return Ok(card.verified().to_string()),
+        "block-pin" => card.block_pin(),
+        "fault" => fault(card, rest)?,
+        _ => return Err(format!("unknown command {name}")),
+    }
+    Ok(String::new())
+}
+
+fn counts(card: &SimCard) -> String {
+    let counts = card.counts();
+    format!(r#"{{"apdus":{},"bytes":{}}}"#, counts.apdus, counts.bytes)
+}
+
+fn tries(card: &SimCard) -> String {
+    let tries = card.tries();
+    let puk = tries.puk.map_or("none".into(), |puk| puk.to_string());
+    format!("pin={} puk={puk}", tries.pin)
+}
+
+fn replace(card: &SimCard, rest: &str) -> Result<(), String> {
+    let (key, kind) = key_and(rest)?;
+    card.replace(key, kind.parse()?).map_err(|error| error.to_string())
+}
+
+fn install(card: &SimCard, rest: &str) -> Result<(), String> {
+    let (key, name) = key_and(rest)?;
+    let fixture = fixture::named(name).ok_or_else(|| format!("no fixture {name}"))?;
+    card.install(key, fixture).map_err(|error| error.to_string())
+}
+
+fn object(card: &SimCard, rest: &str) -> Result<String, String> {
+    let (tag, content) = rest.split_once(' ').unwrap_or((rest, ""));
+    let tag = u32::from_str_radix(tag, 16).map_err(|_| format!("no tag {tag}"))?;
+    match content {
+        "" => return Ok(card.object(tag).map_or("none".into(), |object| hex::encode(&object))),
+        "-" => card.set_object(tag, None),
+        content => card.set_object(tag, Some(bytes(content)?)),
+    }
+    Ok(String::new())
+}
+
+fn fault(card: &SimCard, rest: &str) -> Result<(), String> {
+    if rest == "none" {
+        card.set_faults(Faults::none());
+        return Ok(());
+    }
+    let (at, what) = rest.split_once(' ').ok_or("which fault?")?;
+    let at = at.parse().ok().filter(|at| *at > 0).ok_or_else(|| format!("no APDU number {at}"))?;
+    card.add_fault(Fault { at, what: What::from_str(what)? });
+    Ok(())
+}
+
+fn key_and(rest: &str) -> Result<(u8, &str), String> {
+    let (key, rest) = rest.split_once(' ').ok_or("which key, and what?")?;
+    let key = u8::from_str_radix(key, 16).map_err(|_| format!("no key reference {key}"))?;
+    Ok((key, rest.trim()))
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    hex::decode(text).ok_or_else(|| format!("not hexadecimal: {text}"))
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("on or off, not {text}")),
+    }
+}
+
+impl FromStr for Replacement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "same-key" => Ok(Self::SameKey),
+            "new-key" => Ok(Self::NewKey),
+            "same-serial" => Ok(Self::SameSerial),
+            _ => Err(format!("no replacement {text}: same-key, new-key or same-serial")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::Personality;
+
+    #[test]
+    fn lines_are_answered_with_lines() {
+        let card = SimCard::new(Personality::piv());
+        let say = |line: &str| command(&card, line);
+        assert_eq!(say("tries"), "ok pin=3 puk=3");
+        assert_eq!(say("count"), r#"ok {"apdus":0,"bytes":0}"#);
+        assert_eq!(say("pull"), "ok");
+        assert_eq!(say("present"), "ok false");
+        assert_eq!(say("insert"), "ok");
+        assert_eq!(say("replace 9A same-serial"), "ok");
+        assert!(say("replace 9C same-serial").starts_with("error "));
+        assert_eq!(say("install 9a rsa-4096"), "ok");
+        assert_eq!(say("object 7E"), "ok 7E124F0BA0000003080000100001005F2F024000");
+        assert_eq!(say("object 5FC105 -"), "ok");
+        assert_eq!(say("object 5FC105"), "ok none");
+        assert_eq!(say("fault 1 status 6F00"), "ok");
+        assert!(say("fault 0 pull").starts_with("error "));
+        assert_eq!(say("select A0000001510000"), "ok 6F108408A000000151000000A5049F6501FF9000");
+        assert_eq!(say("verified"), "ok false");
+        assert!(say("dance").starts_with("error "));
+    }
+
+    #[test]
+    fn a_socket_carries_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let card = SimCard::new(Personality::key_v3());
+        listen(card.clone(), &path).unwrap();
+        assert_eq!(ask(&path, "tries").unwrap(), "ok pin=6 puk=none");
+        assert_eq!(ask(&path, "block-pin").unwrap(), "ok");
+        assert_eq!(card.tries().pin, 0);
+    }
+}

@@ -1,0 +1,53 @@
+//! How long a card takes, for measurements that should not flatter us.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::fixture::Algorithm;
+
+/// A model of the way to the card: a fixed part for each APDU, and one for each byte in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latency {
+    /// As fast as this machine.
+    #[default]
+    None,
+    /// A contact card: 2 ms, and 0.1 ms per byte.
+    Contact,
+    /// A USB key: 1 ms, and 0.01 ms per byte.
+    Usb,
+}
+
+impl Latency {
+    pub(crate) fn delay(self, bytes: usize) -> Duration {
+        let bytes = bytes as u64;
+        Duration::from_micros(match self {
+            Self::None => 0,
+            Self::Contact => 2000 + 100 * bytes,
+            Self::Usb => 1000 + 10 * bytes,
+        })
+    }
+}
+
+impl FromStr for Latency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "contact" => Ok(Self::Contact),
+            "usb" => Ok(Self::Usb),
+            _ => Err(format!("no latency model {text}: none, contact or usb")),
+        }
+    }
+}
+
+/// The private operation itself. RSA grows with the cube of its length; the rest is what chips are sold with.
+pub(crate) fn key_time(algorithm: Algorithm) -> Duration {
+    Duration::from_millis(match algorithm {
+        Algorithm::Rsa2048 => 400,
+        Algorithm::Rsa3072 => 1350,
+        Algorithm::Rsa4096 => 3200,
+        Algorithm::P256 => 80,
+        Algorithm::P384 => 160,
+    })
+}

@@ -1,0 +1,72 @@
+//! What went over the wire, for people. Full bytes: these are test cards with test PINs.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::time::Instant;
+
+use crate::apdu::Command;
+use crate::hex;
+
+/// Older lines are dropped; a file keeps them all.
+const KEPT: usize = 10_000;
+
+pub(crate) struct Log {
+    start: Instant,
+    lines: VecDeque<String>,
+    file: Option<Box<dyn Write + Send>>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), lines: VecDeque::new(), file: None }
+    }
+
+    pub(crate) fn write_to(&mut self, file: Box<dyn Write + Send>) {
+        self.file = Some(file);
+    }
+
+    pub(crate) fn command(&mut self, apdu: &[u8]) {
+        let name = Command::parse(apdu).map_or("", |command| name(command.ins));
+        self.line(&format!("> {}  {name}", hex::encode(apdu)));
+    }
+
+    pub(crate) fn answer(&mut self, answer: &[u8], sim: bool) {
+        self.line(&format!("< {}{}", hex::encode(answer), if sim { "  [SIM]" } else { "" }));
+    }
+
+    pub(crate) fn note(&mut self, text: &str) {
+        self.line(&format!("# {text}"));
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.iter().cloned().collect()
+    }
+
+    fn line(&mut self, text: &str) {
+        let line = format!("{:>10.3} {}", self.start.elapsed().as_secs_f64() * 1000.0, text.trim_end());
+        if let Some(file) = &mut self.file {
+            // A full disk must not stop a card.
+            let _ = writeln!(file, "{line}");
+        }
+        if self.lines.len() == KEPT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
+fn name(ins: u8) -> &'static str {
+    match ins {
+        0x20 => "VERIFY",
+        0x24 => "CHANGE REFERENCE DATA",
+        0x2C => "RESET RETRY COUNTER",
+        0x47 => "GENERATE ASYMMETRIC KEY PAIR",
+        0x56 => "PROPERTIES",
+        0x87 => "GENERAL AUTHENTICATE",
+        0xA4 => "SELECT",
+        0xC0 => "GET RESPONSE",
+        0xCB => "GET DATA",
+        0xDB => "PUT DATA",
+        _ => "",
+    }
+}

@@ -1,0 +1,59 @@
+//! Whatever arrives, the card answers; and only well-formed tries cost a try.
+
+mod common;
+
+use common::{SELECT_PIV, VERIFY_123456, bytes, say};
+use crescendo_sim::{Personality, SimCard};
+use proptest::prelude::*;
+
+/// Bytes that look enough like commands to get past the first checks.
+fn apdu() -> impl Strategy<Value = Vec<u8>> {
+    let cla = prop_oneof![Just(0x00), Just(0x10), Just(0x80), any::<u8>()];
+    let known = [0x20, 0x24, 0x2C, 0x47, 0x56, 0x87, 0xA4, 0xC0, 0xCB, 0xDB];
+    let ins = prop_oneof![proptest::sample::select(known.to_vec()), any::<u8>()];
+    let p1 = prop_oneof![Just(0x00), Just(0xFF), Just(0x3F), Just(0x07), Just(0x11), any::<u8>()];
+    let p2 = prop_oneof![Just(0x80), Just(0x81), Just(0x9A), Just(0x9D), Just(0x9E), Just(0xFF), any::<u8>()];
+    let data = proptest::collection::vec(any::<u8>(), 0..40);
+    (cla, ins, p1, p2, data, any::<bool>()).prop_map(|(cla, ins, p1, p2, data, honest)| {
+        let len = if honest && !data.is_empty() { vec![data.len() as u8] } else { vec![] };
+        [vec![cla, ins, p1, p2], len, data].concat()
+    })
+}
+
+/// VERIFY with a PIN, CHANGE REFERENCE DATA, RESET RETRY COUNTER: commands that compare a secret.
+fn compares(apdu: &[u8]) -> bool {
+    matches!(apdu, [_, 0x20 | 0x24 | 0x2C, _, _, _, ..])
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(apdus in proptest::collection::vec(prop_oneof![apdu(), proptest::collection::vec(any::<u8>(), 0..300)], 1..20)) {
+        for personality in [Personality::blank_key_v3(), Personality { extended: true, ..Personality::piv() }] {
+            let card = SimCard::new(personality);
+            say(&card, SELECT_PIV);
+            for apdu in &apdus {
+                let before = card.tries();
+                prop_assert!(card.transmit(apdu).len() >= 2);
+                prop_assert!(compares(apdu) || card.tries() == before, "{apdu:02X?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_eight_bytes_with_p1_00_cost_a_try(p1 in any::<u8>(), data in proptest::collection::vec(any::<u8>(), 0..12)) {
+        let card = SimCard::new(Personality::blank_key_v3());
+        say(&card, SELECT_PIV);
+        card.transmit(&[&[0x00, 0x20, p1, 0x80, data.len() as u8], &data[..]].concat());
+        prop_assert!(card.tries().pin == 6 || (p1 == 0 && data.len() == 8));
+    }
+
+    #[test]
+    fn any_template_is_answered(key in prop_oneof![Just(0x9A), Just(0x9C), Just(0x9D), Just(0x9E)], template in proptest::collection::vec(any::<u8>(), 1..200)) {
+        let card = SimCard::new(Personality::key_v3());
+        say(&card, SELECT_PIV);
+        say(&card, VERIFY_123456);
+        let algorithm = if key == 0x9A || key == 0x9D { 7 } else { 0x11 };
+        let apdu = [&[0x00, 0x87, algorithm, key, template.len() as u8], &template[..]].concat();
+        prop_assert_eq!(card.transmit(&apdu), bytes("6A80"));
+    }
+}
