@@ -261,11 +261,24 @@ impl Known {
         Ok(content)
     }
 
-    /// Saves what is new. Not to be called under a transaction.
+    /// Saves what is new and can be read: what cannot may have been damaged on the way, and the next process asks the card
+    /// again. Not to be called under a transaction.
     pub(crate) fn save(&mut self) {
-        if let (true, Some(name)) = (std::mem::take(&mut self.unsaved), &self.stored) {
-            self.store.save(name, &self.cache.to_bytes());
+        let (true, Some(name)) = (std::mem::take(&mut self.unsaved), self.stored.clone()) else { return };
+        let mut readable = self.cache.clone();
+        for key in KeyReference::all() {
+            if self.has_read(key) && self.certificate(key).is_err() {
+                readable.forget(key.certificate());
+            }
         }
+        if self
+            .content(ObjectId::DISCOVERY)
+            .flatten()
+            .is_some_and(|content| Discovery::parse(&content).is_none())
+        {
+            readable.forget(ObjectId::DISCOVERY);
+        }
+        self.store.save(&name, &readable.to_bytes());
     }
 
     fn look_at_identity(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {

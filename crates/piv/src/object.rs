@@ -64,9 +64,10 @@ impl ObjectId {
         }
     }
 
-    /// What is inside the wrapper. `None`: the object exists and is empty.
+    /// What is inside the wrapper. `None`: the object exists and is empty. An answer that is longer or shorter than its
+    /// wrapper says has lost or gained bytes on the way, and is not believed.
     pub(crate) fn content(self, answer: &[u8]) -> Result<Option<&[u8]>, Error> {
-        let content = tlv::find(answer, self.wrapper()).ok_or(Error::Malformed("data object"))?;
+        let content = tlv::only(answer, self.wrapper()).ok_or(Error::Malformed("data object"))?;
         Ok((!content.is_empty()).then_some(content))
     }
 }

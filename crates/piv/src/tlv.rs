@@ -23,6 +23,13 @@ pub(crate) fn find(bytes: &[u8], tag: Tag) -> Option<&[u8]> {
     ber(bytes).find(|(t, _)| *t == tag).map(|(_, value)| value)
 }
 
+/// The value, if `bytes` are exactly one data object with this tag.
+pub(crate) fn only(bytes: &[u8], tag: Tag) -> Option<&[u8]> {
+    let (found, rest) = ber_tag(bytes)?;
+    let (length, value) = read_length(rest)?;
+    (found == tag && length == value.len()).then_some(value)
+}
+
 /// What is here of the value of the data object at the start of `bytes`, which may be cut short.
 pub(crate) fn start_of_value(bytes: &[u8]) -> &[u8] {
     let value = ber_tag(bytes).and_then(|(_, rest)| read_length(rest));

@@ -1,0 +1,87 @@
+//! A virtual card, a clock and a store for tests of `Token`.
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use link::{Clock, Readers, Store};
+use piv::{Pin, Token};
+use sim::{Personality, SimCard, SimReaders};
+
+pub const READER: &str = "Virtual PCD 00 00";
+
+pub struct Lab {
+    pub card: SimCard,
+    pub readers: SimReaders,
+    pub store: Arc<Memory>,
+    pub clock: Arc<HandClock>,
+}
+
+impl Lab {
+    pub fn new(personality: Personality) -> Self {
+        let card = SimCard::new(personality);
+        let readers = SimReaders::with(READER, &card);
+        Self { card, readers, store: Arc::default(), clock: Arc::default() }
+    }
+
+    pub fn key_v3() -> Self {
+        Self::new(Personality::key_v3())
+    }
+
+    /// A token over a new connection.
+    pub fn token(&self) -> Token {
+        let card = self.readers.connect(READER).unwrap();
+        Token::open(card, self.store.clone(), self.clock.clone())
+    }
+
+    /// A token that is logged in.
+    pub fn user(&self) -> Token {
+        let mut token = self.token();
+        token.login(&pin("123456")).unwrap();
+        token
+    }
+
+    /// How many APDUs `work` costs.
+    pub fn apdus<T>(&self, work: impl FnOnce() -> T) -> (u64, T) {
+        self.card.zero();
+        let result = work();
+        (self.card.counts().apdus, result)
+    }
+}
+
+pub fn pin(text: &str) -> Pin {
+    Pin::new(text.as_bytes()).unwrap()
+}
+
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<String, Vec<u8>>>);
+
+impl Store for Memory {
+    fn load(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(key).cloned()
+    }
+    fn save(&self, key: &str, content: &[u8]) {
+        self.0.lock().unwrap().insert(key.into(), content.into());
+    }
+    fn remove(&self, key: &str) {
+        self.0.lock().unwrap().remove(key);
+    }
+}
+
+#[derive(Default)]
+pub struct HandClock(Mutex<Duration>);
+
+impl HandClock {
+    pub fn pass(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
