@@ -7,11 +7,14 @@ use link::{Clock, Store};
 use crate::{
     Certificate, Discovery, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, PinState,
     StatusWord, TokenCache,
+    crescendo::occupied,
     login::Login,
     object::{self, hex},
     piv::Piv,
 };
 
+/// The retired keys, by their numbers.
+const RETIRED: std::ops::RangeInclusive<u8> = 1..=KeyReference::RETIRED;
 /// How old a look at a certificate may be before a listing looks again.
 const LISTING: Duration = Duration::from_secs(60);
 
@@ -96,9 +99,36 @@ impl Known {
         if self.contactless {
             return vec![KeyReference::CARD_AUTHENTICATION];
         }
-        let history = self.state.as_ref().and_then(|state| state.history).unwrap_or_default();
-        let retired = (1..=history.on_card).filter_map(KeyReference::retired);
+        let history = self.state.as_ref().and_then(|state| state.history);
+        let is_found = |key: &KeyReference| matches!(self.cache.get(key.certificate()), Some(Some(_)));
+        let retired = RETIRED.filter_map(KeyReference::retired).filter(|key| match history {
+            Some(history) => key.retired_number() <= Some(history.on_card),
+            None => is_found(key),
+        });
         KeyReference::CURRENT.into_iter().chain(retired).collect()
+    }
+
+    /// Whether the retired keys of this card have to be searched for: it has no Key History, and nobody has searched yet.
+    pub(crate) fn wants_search(&self) -> bool {
+        let untold = self.state.as_ref().is_some_and(|state| state.history.is_none());
+        untold && !self.contactless && !KeyReference::retired(1).is_some_and(|first| self.has_read(first))
+    }
+
+    /// Searches for retired keys, once for each card: a Crescendo tells which exist; elsewhere the first certificate that
+    /// is absent ends the search.
+    pub(crate) fn search_retired(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        let occupied = piv.properties()?.map(|properties| occupied(&properties));
+        for key in RETIRED.filter_map(KeyReference::retired) {
+            let object = key.certificate();
+            match &occupied {
+                Some(keys) if !keys.contains(&key) => self.cache.keep(object, None),
+                Some(_) => self.fresh(piv, object).map(drop)?,
+                None if self.fresh(piv, object)?.is_none() => break,
+                None => {}
+            }
+        }
+        self.unsaved = true;
+        Ok(())
     }
 
     /// Learns who the card is and what it tells freely: identity, Key History, Discovery, PIN state, and the label if

@@ -24,6 +24,9 @@ impl ObjectId {
     /// X.509 Certificate for Card Authentication.
     pub const CERTIFICATE_CARD_AUTHENTICATION: Self = Self(0x5F_C101);
 
+    /// What Crescendo 2300 returns its PIV properties under.
+    pub(crate) const PIV_PROPERTIES: Self = Self(0xFF_FF7F);
+
     /// Retired X.509 Certificate for Key Management, `index` from 0.
     pub(crate) const fn retired_certificate(index: u8) -> Self {
         Self(0x5F_C10D + index as u32)

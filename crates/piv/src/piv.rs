@@ -20,6 +20,8 @@ const CHANGE_REFERENCE_DATA: u8 = 0x24;
 const RESET_RETRY_COUNTER: u8 = 0x2C;
 const GENERAL_AUTHENTICATE: u8 = 0x87;
 const GET_DATA: u8 = 0xCB;
+/// Of the Crescendo 4000 dialect, with CLA 80.
+const GET_PIV_PROPERTIES: u8 = 0x56;
 
 /// The PIV application, selected within the transaction at hand.
 ///
@@ -95,6 +97,20 @@ impl<'t> Piv<'t> {
         }
         let head = present("GET DATA", &response)?;
         Ok(head.filter(|head| head.get(1) != Some(&0)).map(<[u8]>::to_vec))
+    }
+
+    /// GET PIV PROPERTIES, where this family has it.
+    ///
+    /// # Errors
+    /// Of the link alone: a card that refuses has told nothing.
+    pub(crate) fn properties(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let command = match self.family {
+            Family::Standard => return Ok(None),
+            Family::C2300 => get_data(ObjectId::PIV_PROPERTIES, 0),
+            Family::C4000 => Command { cla: 0x80, ..Command::new(GET_PIV_PROPERTIES, 0x00, 0x00) }.expect(0),
+        };
+        let response = self.exchange.send(command)?;
+        Ok((response.status == StatusWord::OK).then(|| response.data.to_vec()))
     }
 
     /// VERIFY.

@@ -74,6 +74,19 @@ impl Token {
         self.known.keys()
     }
 
+    /// Finds the retired keys of a card without Key History, so that [`Token::keys`] has them. Once for each card, and
+    /// nothing is sent on cards that have one.
+    ///
+    /// # Errors
+    /// As [`Token::read_certificates`].
+    pub fn find_retired(&mut self) -> Result<(), Error> {
+        self.state()?;
+        if !self.known.wants_search() {
+            return Ok(());
+        }
+        self.with_piv(Start::Select, Known::search_retired)
+    }
+
     /// Reads the certificates of these keys that have not been read yet, in one transaction.
     ///
     /// # Errors
