@@ -1,0 +1,153 @@
+//! What can be asked for on the command line.
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use device::KeyReference;
+
+use crate::{failure, output::Output};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed: the device, a file, anything not listed here
+  2  usage: the command line was not understood
+  3  not there: no reader, no card, no such device, no certificate for that key
+  4  ambiguous: several devices fit, and --device has to say which one is meant
+  5  no answer from the reader service (pcscd)";
+
+/// Look at Crescendo smart cards and security keys, and at PIV cards of any make.
+///
+/// Without a command, lists the devices. Nothing here asks for a PIN or spends one of its tries.
+#[derive(Debug, Parser)]
+#[command(name = "crescendo", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Write one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List readers and the devices in them (the default)
+    Devices,
+    /// Show what a device tells of itself
+    Info(Which),
+    /// List or export certificates
+    #[command(subcommand)]
+    Cert(Cert),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cert {
+    /// List the certificates of a device, by key
+    List(Which),
+    /// Write one certificate to a file or to standard output
+    Export(Export),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Which {
+    /// The device: its ID, name, label or reader, whole or in part; not needed where there is only one
+    #[arg(long, short, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The key: 9A, 9C, 9D, 9E, or a retired one from 82 to 95
+    #[arg(long, short, value_parser = key)]
+    pub(crate) key: KeyReference,
+    /// As text or in binary form
+    #[arg(long, short, value_enum, default_value = "pem")]
+    pub(crate) format: Format,
+    /// The file to write; it must not exist yet
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Pem,
+    Der,
+}
+
+/// Tells what was wrong with the command line; help and version, when asked for, come this way too.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    let json = env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        return failure::usage(&Output { json }, error);
+    }
+    // Nobody is left to tell when even this cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS }
+}
+
+fn key(text: &str) -> Result<KeyReference, String> {
+    let number = if text.len() == 2 { u8::from_str_radix(text, 16).ok() } else { None };
+    number
+        .and_then(KeyReference::from_number)
+        .ok_or_else(|| "a key is 9A, 9C, 9D, 9E, or a retired one from 82 to 95".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn devices_are_the_default() {
+        assert!(parse("crescendo").unwrap().command.is_none());
+        let arguments = parse("crescendo --json").unwrap();
+        assert!(arguments.json && arguments.command.is_none());
+        assert!(parse("crescendo devices --json").unwrap().json);
+    }
+
+    #[test]
+    fn json_goes_anywhere() {
+        for line in ["crescendo --json cert list", "crescendo cert --json list", "crescendo cert list --json"]
+        {
+            assert!(parse(line).unwrap().json, "{line}");
+        }
+    }
+
+    #[test]
+    fn keys_by_number() {
+        let export = |key: &str| -> Result<Export, clap::Error> {
+            match parse(&format!("crescendo cert export --key {key}"))?.command {
+                Some(Command::Cert(Cert::Export(export))) => Ok(export),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(export("9a").unwrap().key, KeyReference::PIV_AUTHENTICATION);
+        assert_eq!(export("9A").unwrap().format, Format::Pem);
+        assert_eq!(export("95").unwrap().key.retired_number(), Some(20));
+        for wrong in ["9B", "81", "96", "+9", "9AA", "x"] {
+            assert!(export(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn export_needs_a_key_and_force_a_file() {
+        assert!(parse("crescendo cert export").is_err());
+        assert!(parse("crescendo cert export --key 9A --force").is_err());
+        assert!(parse("crescendo cert export --key 9A --force --output x").is_ok());
+    }
+}

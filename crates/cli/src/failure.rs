@@ -1,0 +1,230 @@
+//! Why a command failed: one sentence, what to do next, and an exit code that says which kind it was.
+
+use std::{fmt::Write, io, path::PathBuf, process::ExitCode};
+
+use device::{Candidate, CardError, Error};
+use link::LinkError;
+use serde::Serialize;
+
+use crate::output::{Output, json, plain};
+
+const FAILED: u8 = 1;
+pub(crate) const USAGE: u8 = 2;
+const NOT_THERE: u8 = 3;
+const AMBIGUOUS: u8 = 4;
+const NO_SERVICE: u8 = 5;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Device(Error),
+    /// A file could not be written.
+    File(PathBuf, io::Error),
+    /// A file is there already.
+    Exists(PathBuf),
+    /// Binary bytes would go to a terminal.
+    Terminal,
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Device(error)
+    }
+}
+
+/// A failure as it is written with --json.
+#[derive(Serialize)]
+struct Report<'a> {
+    error: Content<'a>,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    candidates: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    id: Option<&'a str>,
+    reader: &'a str,
+}
+
+impl Failure {
+    pub(crate) fn report(&self, output: &Output) -> ExitCode {
+        // Whoever read along has seen enough.
+        if matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        let (code, exit) = self.kind();
+        let message = plain(self.message());
+        if output.json {
+            let candidates = self.candidates().iter().map(listed).collect();
+            tell(output, Content { code, exit, message, hint: self.hint(), candidates });
+        } else {
+            eprint(&self.text(&message));
+        }
+        ExitCode::from(exit)
+    }
+
+    fn text(&self, message: &str) -> String {
+        let mut text = format!("crescendo: {message}\n");
+        for candidate in self.candidates() {
+            let _ = writeln!(text, "  {}", plain(candidate));
+        }
+        if let Some(hint) = self.hint() {
+            let _ = writeln!(text, "{hint}");
+        }
+        text
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Device(error) => error.to_string(),
+            Self::File(path, error) => format!("{} cannot be written: {error}", path.display()),
+            Self::Exists(path) => format!("{} is there already", path.display()),
+            Self::Terminal => "a certificate in binary form is not for a terminal".to_owned(),
+            Self::Output(error) => format!("the result cannot be written: {error}"),
+        }
+    }
+
+    /// Its name for programs, and the exit code.
+    fn kind(&self) -> (&'static str, u8) {
+        match self {
+            Self::Device(error) => kind(error),
+            Self::File(..) | Self::Output(_) => ("file", FAILED),
+            Self::Exists(_) => ("file-exists", FAILED),
+            Self::Terminal => ("terminal", USAGE),
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Device(error) => hint(error),
+            Self::Exists(_) => Some("Give another name, or replace it with --force."),
+            Self::Terminal => Some("Write it to a file with --output, or use --format pem."),
+            Self::File(..) | Self::Output(_) => None,
+        }
+    }
+
+    fn candidates(&self) -> &[Candidate] {
+        match self {
+            Self::Device(Error::Ambiguous { candidates } | Error::NoSuchDevice { candidates, .. }) => {
+                candidates
+            }
+            _ => &[],
+        }
+    }
+}
+
+fn kind(error: &Error) -> (&'static str, u8) {
+    match error {
+        Error::Link(LinkError::NoService) | Error::Card(CardError::Link(LinkError::NoService)) => {
+            ("no-service", NO_SERVICE)
+        }
+        Error::Card(CardError::Link(LinkError::Busy)) => ("busy", FAILED),
+        Error::Card(CardError::NotPiv) => ("not-piv", FAILED),
+        Error::Card(error) if error.is_removal() => ("removed", FAILED),
+        Error::Link(_) | Error::Card(_) => ("failed", FAILED),
+        Error::NoReader => ("no-reader", NOT_THERE),
+        Error::NoCard | Error::Empty { .. } => ("no-card", NOT_THERE),
+        Error::NoSuchDevice { .. } => ("no-such-device", NOT_THERE),
+        Error::NoCertificate(_) => ("no-certificate", NOT_THERE),
+        Error::Ambiguous { .. } => ("ambiguous", AMBIGUOUS),
+        _ => ("failed", FAILED),
+    }
+}
+
+fn hint(error: &Error) -> Option<&'static str> {
+    match kind(error).0 {
+        "no-service" => Some(
+            "Start it with: sudo systemctl start pcscd.socket\n\
+             Where it is not installed: sudo apt install pcscd (Debian, Ubuntu), sudo dnf install pcsc-lite (Fedora)",
+        ),
+        "no-reader" => {
+            Some("Plug in a key, or a reader with a card. `crescendo devices` lists what is found.")
+        }
+        "no-card" => Some(
+            "Insert the card, contacts first, or lay it on the reader. `crescendo devices` lists what is found.",
+        ),
+        "no-such-device" => Some("`crescendo devices` lists what is found."),
+        "ambiguous" => Some("Say which one with --device and its ID, name or reader."),
+        "no-certificate" => Some("`crescendo cert list` shows which keys have one."),
+        "busy" => Some("Close the program that uses it, and try again."),
+        "removed" => Some("Insert it again, and try again."),
+        _ => None,
+    }
+}
+
+fn listed(candidate: &Candidate) -> Listed<'_> {
+    Listed { name: &candidate.name, id: candidate.id.as_deref(), reader: &candidate.reader }
+}
+
+/// The command line was not understood, and the answer is wanted as JSON.
+pub(crate) fn usage(output: &Output, error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+    let hint = Some("`crescendo --help` lists the commands.");
+    tell(output, Content { code: "usage", exit: USAGE, message, hint, candidates: Vec::new() });
+    ExitCode::from(USAGE)
+}
+
+/// Nobody is left to tell when this cannot be written: the exit code has to do.
+fn tell(output: &Output, error: Content<'_>) {
+    let _ = json(&Report { error }).and_then(|text| output.bytes(text.as_bytes()));
+}
+
+fn eprint(text: &str) {
+    let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ambiguous() -> Failure {
+        let candidate = |id: Option<&str>, reader: &str| Candidate {
+            name: "Crescendo C4000".to_owned(),
+            id: id.map(str::to_owned),
+            reader: reader.to_owned(),
+        };
+        Failure::Device(Error::Ambiguous {
+            candidates: vec![candidate(Some("01"), "A"), candidate(None, "B")],
+        })
+    }
+
+    #[test]
+    fn ambiguity_lists_what_may_be_meant() {
+        let failure = ambiguous();
+        assert_eq!(failure.kind(), ("ambiguous", 4));
+        assert_eq!(
+            failure.text(&failure.message()),
+            "crescendo: 2 devices may be meant\n  \
+             Crescendo C4000, ID 01, in A\n  Crescendo C4000, in B\n\
+             Say which one with --device and its ID, name or reader.\n"
+        );
+    }
+
+    #[test]
+    fn exit_codes_by_kind() {
+        let exit = |error| Failure::Device(error).kind().1;
+        assert_eq!(exit(Error::Link(LinkError::NoService)), 5);
+        assert_eq!(exit(Error::Card(CardError::Link(LinkError::NoService))), 5);
+        assert_eq!(exit(Error::NoReader), 3);
+        assert_eq!(exit(Error::Card(CardError::Link(LinkError::Removed))), 1);
+        assert_eq!(Failure::Terminal.kind().1, 2);
+    }
+
+    #[test]
+    fn without_the_service_it_says_how_to_start_it() {
+        let failure = Failure::Device(Error::Link(LinkError::NoService));
+        assert!(failure.text(&failure.message()).contains("systemctl start pcscd.socket"));
+    }
+}

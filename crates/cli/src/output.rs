@@ -1,0 +1,115 @@
+//! How results are written: text in columns for people, one JSON object for programs.
+
+use std::{
+    env,
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Grows when a field changes its meaning or goes; new fields may come without.
+const SCHEMA: u32 = 1;
+
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Writes the object, or the text where that is wanted.
+    pub(crate) fn show<T: Serialize>(
+        &self,
+        object: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let text = if self.json { json(object)? } else { text() };
+        self.bytes(text.as_bytes())
+    }
+
+    /// Whether somebody looks on while it is written.
+    pub(crate) fn to_person(&self) -> bool {
+        let terminal = io::stdout().is_terminal() && env::var_os("TERM").is_some_and(|kind| kind != "dumb");
+        !self.json && terminal
+    }
+
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+pub(crate) fn json<T: Serialize>(content: &T) -> Result<String, Failure> {
+    let object = serde_json::to_string_pretty(&Envelope { schema: SCHEMA, content });
+    object.map(|text| text + "\n").map_err(|error| Failure::Output(error.into()))
+}
+
+/// Rows in columns as wide as their widest cell; the last one as it is.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| length(cell)).max();
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    rows.iter().map(|row| line(row, &widths)).collect()
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let cells: Vec<_> = row
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - length(cell))))
+        .collect();
+    cells.join("  ").trim_end().to_owned() + "\n"
+}
+
+fn length(cell: &str) -> usize {
+    cell.chars().count()
+}
+
+/// Text from a card or a reader, with nothing in it that a terminal would act upon or show in another order.
+pub(crate) fn plain(text: impl Display) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    text.to_string().replace(acts, "\u{FFFD}")
+}
+
+pub(crate) fn hex(bytes: &[u8], between: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a", "bb", ""], vec!["ccc", "ä", "end"]]
+            .map(|row| row.into_iter().map(str::to_owned).collect());
+        assert_eq!(table(&rows), "a    bb\nccc  ä   end\n");
+        assert_eq!(table(&[]), "");
+    }
+
+    #[test]
+    fn nothing_from_a_card_reaches_the_terminal_as_a_command() {
+        assert_eq!(plain("a\x1b[2Jb\u{9b}c\n\u{202E}d"), "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}\u{FFFD}d");
+        assert_eq!(plain("Zoë, Ünal"), "Zoë, Ünal");
+    }
+
+    #[test]
+    fn every_object_names_its_schema() {
+        #[derive(Serialize)]
+        struct Thing {
+            thing: u8,
+        }
+        assert_eq!(json(&Thing { thing: 1 }).unwrap(), "{\n  \"schema\": 1,\n  \"thing\": 1\n}\n");
+    }
+}

@@ -1,0 +1,161 @@
+//! A connection to a card, and the exclusive hold on it. Nothing in here resets a card.
+
+use std::{
+    ffi::{CStr, CString},
+    mem, thread,
+    time::Duration,
+};
+
+use ::pcsc::{Card, Context, Disposition, Error, Protocols, ShareMode, State};
+use link::{LinkError, Transaction, Transmit};
+use zeroize::Zeroize;
+
+use super::{
+    error::{is_removal, is_service_lost, link_error},
+    establish, look_at,
+};
+
+/// The longest answer of ISO 7816-4: 65536 bytes and a status word.
+const LONGEST_ANSWER: usize = 0x1_0000 + 2;
+/// How often a card held by another program for itself alone is tried, and how long it takes between tries.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(240);
+
+pub(super) struct PcscCard {
+    context: Context,
+    reader: CString,
+    /// `None` once the connection could not be made again.
+    card: Option<Card>,
+    atr: Vec<u8>,
+    /// A reset that the next transaction has to tell of.
+    was_reset: bool,
+}
+
+impl PcscCard {
+    pub(super) fn connect(context: Context, reader: CString) -> Result<Self, Error> {
+        let card = connect(&context, &reader)?;
+        let mut new = Self { context, reader, card: Some(card), atr: Vec::new(), was_reset: false };
+        new.atr = atr(new.card.as_ref())?;
+        Ok(new)
+    }
+
+    fn let_go(&mut self) {
+        let Some(card) = self.card.take() else { return };
+        if let Err((card, error)) = card.disconnect(Disposition::LeaveCard) {
+            // Dropped, it would try again, this time with a reset. That cannot reach a card through a service that has
+            // gone; else a leaked handle is the lesser evil.
+            if !is_service_lost(error) {
+                mem::forget(card);
+            }
+        }
+    }
+
+    /// Lets go and connects again. Whether nobody else was connected in between.
+    fn step_aside(&mut self) -> Result<bool, Error> {
+        match atr(self.card.as_ref()) {
+            Err(Error::ResetCard) => self.was_reset = true,
+            other => drop(other?),
+        }
+        let before = look_at(&self.context, &self.reader)?.event_count();
+        self.let_go();
+        let between = look_at(&self.context, &self.reader)?.event_state();
+        self.card = Some(connect(&self.context, &self.reader)?);
+        let after = look_at(&self.context, &self.reader)?.event_count();
+        if before != after || atr(self.card.as_ref())? != self.atr {
+            self.let_go();
+            return Err(Error::RemovedCard);
+        }
+        Ok(!between.intersects(State::INUSE | State::EXCLUSIVE))
+    }
+}
+
+impl link::Card for PcscCard {
+    fn atr(&self) -> &[u8] {
+        &self.atr
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
+        let Self { card, atr, was_reset, .. } = self;
+        let mut card = card.as_mut().ok_or(LinkError::Removed)?;
+        let mut again = false;
+        loop {
+            match card.transaction2() {
+                Ok(held) => {
+                    let link = Box::new(PcscTransaction(held));
+                    return Ok(Transaction { link, was_reset: mem::take(was_reset) });
+                }
+                Err((same, Error::ResetCard)) if !again => {
+                    rejoin(same, atr).map_err(lost)?;
+                    (card, again, *was_reset) = (same, true, true);
+                }
+                Err((_, error)) => return Err(lost(error)),
+            }
+        }
+    }
+
+    /// A reset by a program that comes and goes in the very moment we let go cannot be seen: the card then refuses
+    /// what needs a login.
+    fn alone(&mut self) -> Result<bool, LinkError> {
+        if self.card.is_none() {
+            return Err(LinkError::Removed);
+        }
+        self.step_aside().map_err(lost)
+    }
+}
+
+impl Drop for PcscCard {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+fn connect(context: &Context, reader: &CStr) -> Result<Card, Error> {
+    let mut tries = 1;
+    loop {
+        match context.connect(reader, ShareMode::Shared, Protocols::ANY) {
+            Err(Error::SharingViolation) if tries < TRIES => {
+                thread::sleep(BETWEEN_TRIES);
+                tries += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Takes note of a reset by another program; the connection is good again after that, if it is the same card.
+fn rejoin(card: &mut Card, known: &[u8]) -> Result<(), Error> {
+    card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)?;
+    if atr(Some(card))? == known { Ok(()) } else { Err(Error::RemovedCard) }
+}
+
+fn atr(card: Option<&Card>) -> Result<Vec<u8>, Error> {
+    Ok(card.ok_or(Error::RemovedCard)?.status2_owned()?.atr().to_vec())
+}
+
+/// A connection outlives no service. With another one in its place there may be a card to connect to.
+fn lost(error: Error) -> LinkError {
+    if is_service_lost(error) && establish().is_ok() { LinkError::Removed } else { link_error(error) }
+}
+
+/// The hold on a card; it ends, and leaves the card as it is, when dropped.
+struct PcscTransaction<'c>(::pcsc::Transaction<'c>);
+
+impl Transmit for PcscTransaction<'_> {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, LinkError> {
+        let mut buffer = vec![0; LONGEST_ANSWER];
+        let answer = self.0.transmit(apdu, &mut buffer).map(<[u8]>::to_vec);
+        let answer = answer.map_err(|error| self.failed(error))?;
+        buffer[..answer.len()].zeroize();
+        if answer.len() < 2 { Err(LinkError::Removed) } else { Ok(answer) }
+    }
+}
+
+impl PcscTransaction<'_> {
+    /// A card pulled in the middle of a command shows as a failed exchange at first.
+    fn failed(&self, error: Error) -> LinkError {
+        match self.0.status2_owned() {
+            Err(status) if error == Error::NotTransacted && is_removal(status) => LinkError::Removed,
+            _ => lost(error),
+        }
+    }
+}

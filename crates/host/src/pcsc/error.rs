@@ -1,0 +1,67 @@
+//! What PC/SC's error codes mean for a link, in one place.
+
+use ::pcsc::Error;
+use link::LinkError;
+
+pub(super) fn link_error(error: Error) -> LinkError {
+    match error {
+        // The last one is what pcsc-lite makes of a broken connection to pcscd.
+        Error::NoService | Error::ServiceStopped | Error::Shutdown | Error::CommError => LinkError::NoService,
+        Error::NoSmartcard
+        | Error::NoReadersAvailable
+        | Error::UnknownReader
+        | Error::UnresponsiveCard
+        | Error::UnpoweredCard
+        | Error::UnsupportedCard => LinkError::NoCard,
+        Error::RemovedCard | Error::ReaderUnavailable | Error::InvalidHandle => LinkError::Removed,
+        Error::ResetCard => LinkError::Reset,
+        Error::SharingViolation => LinkError::Busy,
+        Error::Timeout | Error::WaitedTooLong => LinkError::Timeout,
+        other => LinkError::Other(Box::new(other)),
+    }
+}
+
+/// Whether a context is of no use any more, and a new one may be.
+pub(super) fn is_service_lost(error: Error) -> bool {
+    error == Error::InvalidHandle || matches!(link_error(error), LinkError::NoService)
+}
+
+/// Whether the card, or the whole reader, is not there any more.
+pub(super) fn is_removal(error: Error) -> bool {
+    matches!(link_error(error), LinkError::NoCard | LinkError::Removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_meaning() {
+        let meaning = |error| format!("{:?}", link_error(error));
+        for (error, expected) in [
+            (Error::NoService, "NoService"),
+            (Error::ServiceStopped, "NoService"),
+            (Error::NoSmartcard, "NoCard"),
+            (Error::UnknownReader, "NoCard"),
+            (Error::UnresponsiveCard, "NoCard"),
+            (Error::RemovedCard, "Removed"),
+            (Error::ReaderUnavailable, "Removed"),
+            (Error::ResetCard, "Reset"),
+            (Error::SharingViolation, "Busy"),
+            (Error::Timeout, "Timeout"),
+            (Error::NotTransacted, "Other(NotTransacted)"),
+            (Error::SecurityViolation, "Other(SecurityViolation)"),
+        ] {
+            assert_eq!(meaning(error), expected);
+        }
+    }
+
+    #[test]
+    fn a_new_context_helps_against_a_restart_only() {
+        assert!(is_service_lost(Error::NoService));
+        assert!(is_service_lost(Error::CommError));
+        assert!(is_service_lost(Error::InvalidHandle));
+        assert!(!is_service_lost(Error::SharingViolation));
+        assert!(!is_service_lost(Error::RemovedCard));
+    }
+}
