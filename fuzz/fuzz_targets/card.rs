@@ -1,0 +1,70 @@
+//! A card that answers anything: the token may report any error, but never panic, hang, or hand out a signature.
+#![no_main]
+
+use std::{sync::Arc, time::Duration};
+
+use link::{Card, Clock, LinkError, Store, Transaction, Transmit};
+use piv::{KeyReference, Pin, Token};
+
+libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
+    let mut token = Token::open(Box::new(Script(answers.into_iter())), Arc::new(Nothing), Arc::new(Nothing));
+    let _ = token.state().map(|state| state.identity.as_ref().map(|identity| identity.serial()));
+    let _ = token.find_retired();
+    let keys = token.keys();
+    let _ = token.read_certificates(&keys);
+    if let Ok(pin) = Pin::new(b"123456") {
+        let _ = token.login(&pin);
+    }
+    for key in [KeyReference::PIV_AUTHENTICATION, KeyReference::CARD_AUTHENTICATION] {
+        let _ = token.sign(key, &[1; 256], None);
+        let _ = token.sign(key, &[1; 32], None);
+    }
+    let _ = token.look();
+    let _ = token.logout();
+});
+
+struct Script(std::vec::IntoIter<Vec<u8>>);
+
+impl Transmit for Script {
+    fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, LinkError> {
+        self.0.next().ok_or(LinkError::Removed)
+    }
+}
+
+impl Card for Script {
+    fn atr(&self) -> &[u8] {
+        b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF"
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
+        Ok(Transaction { link: Box::new(Borrowed(self)), was_reset: false })
+    }
+
+    fn alone(&mut self) -> Result<bool, LinkError> {
+        Ok(true)
+    }
+}
+
+struct Borrowed<'s>(&'s mut Script);
+
+impl Transmit for Borrowed<'_> {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, LinkError> {
+        self.0.transmit(apdu)
+    }
+}
+
+struct Nothing;
+
+impl Store for Nothing {
+    fn load(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+    fn save(&self, _: &str, _: &[u8]) {}
+    fn remove(&self, _: &str) {}
+}
+
+impl Clock for Nothing {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
