@@ -1,0 +1,91 @@
+//! Shells: objects and searches.
+
+use cryptoki_sys::*;
+
+use super::{
+    buffer::{Place, fill, put_list, template},
+    enter,
+};
+use crate::{Error, Function};
+
+pub(super) unsafe extern "C" fn C_GetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    enter(Function::GetAttributeValue, |provider| {
+        let object = provider.object(session, object)?;
+        // SAFETY: the caller's attributes, as many and as large as they say.
+        unsafe { fill(&object, attributes, count) }
+    })
+}
+
+pub(super) unsafe extern "C" fn C_GetObjectSize(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    size: *mut CK_ULONG,
+) -> CK_RV {
+    enter(Function::GetObjectSize, |provider| {
+        // SAFETY: the caller's room for it, or null.
+        unsafe { Place::new(size) }?.put(provider.object_size(session, object)?);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_FindObjectsInit(
+    session: CK_SESSION_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    enter(Function::FindObjectsInit, |provider| {
+        // SAFETY: the caller's attributes, as many and as large as they say.
+        provider.find_objects_init(session, &unsafe { template(attributes, count) }?)
+    })
+}
+
+pub(super) unsafe extern "C" fn C_FindObjects(
+    session: CK_SESSION_HANDLE,
+    objects: *mut CK_OBJECT_HANDLE,
+    most: CK_ULONG,
+    count: *mut CK_ULONG,
+) -> CK_RV {
+    enter(Function::FindObjects, |provider| {
+        if objects.is_null() || count.is_null() {
+            return Err(provider.refuse(session, Error::ArgumentsBad));
+        }
+        let found = provider.find_objects(session, usize::try_from(most).unwrap_or(usize::MAX))?;
+        // SAFETY: the caller's place for the count, and its room for `most` handles.
+        unsafe {
+            count.write(most);
+            put_list(&found, objects, count)
+        }
+    })
+}
+
+pub(super) extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
+    enter(Function::FindObjectsFinal, |provider| provider.find_objects_final(session))
+}
+
+pub(super) extern "C" fn C_CopyObject(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    _: *mut CK_ATTRIBUTE,
+    _: CK_ULONG,
+    _: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    enter(Function::CopyObject, |provider| Err(provider.refuse_change(session, object)))
+}
+
+pub(super) extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
+    enter(Function::DestroyObject, |provider| Err(provider.refuse_change(session, object)))
+}
+
+pub(super) extern "C" fn C_SetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    _: *mut CK_ATTRIBUTE,
+    _: CK_ULONG,
+) -> CK_RV {
+    enter(Function::SetAttributeValue, |provider| Err(provider.refuse_change(session, object)))
+}

@@ -1,0 +1,182 @@
+//! The attributes of each kind of object (PKCS#11 3.x part 4 and its profiles), as ready bytes.
+
+use cryptoki_sys::*;
+use der::DateTime;
+use piv::{Algorithm, Certificate, KeyReference, PublicKey};
+
+use crate::{
+    hash::Hash,
+    object::{Key, id, label},
+};
+
+/// Attributes and their values.
+pub(crate) struct Attributes(Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>);
+
+impl Attributes {
+    pub(crate) fn find(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+        self.0.iter().find(|(here, _)| *here == kind).map(|(_, value)| value.as_slice())
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.0.iter().map(|(_, value)| value.len()).sum()
+    }
+
+    /// What every object has. Nothing here can be changed, copied or destroyed.
+    fn of_class(class: CK_OBJECT_CLASS, label: &str, unique: &str) -> Self {
+        Self(Vec::with_capacity(40))
+            .number(CKA_CLASS, class)
+            .text(CKA_LABEL, label)
+            .text(CKA_UNIQUE_ID, unique)
+            .flags(true, &[CKA_TOKEN])
+            .flags(false, &[CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE])
+    }
+
+    fn bytes(mut self, kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Self {
+        self.0.push((kind, value.to_vec()));
+        self
+    }
+
+    fn text(self, kind: CK_ATTRIBUTE_TYPE, value: &str) -> Self {
+        self.bytes(kind, value.as_bytes())
+    }
+
+    fn number(self, kind: CK_ATTRIBUTE_TYPE, value: CK_ULONG) -> Self {
+        self.bytes(kind, &value.to_ne_bytes())
+    }
+
+    fn flags(self, value: bool, kinds: &[CK_ATTRIBUTE_TYPE]) -> Self {
+        let value = if value { CK_TRUE } else { CK_FALSE };
+        kinds.iter().fold(self, |attributes, kind| attributes.bytes(*kind, &[value]))
+    }
+}
+
+/// CKO_PROFILE.
+pub(crate) fn profile(id: CK_PROFILE_ID) -> Attributes {
+    Attributes::of_class(CKO_PROFILE, "", &format!("profile-{id}"))
+        .flags(false, &[CKA_PRIVATE])
+        .number(CKA_PROFILE_ID, id)
+}
+
+/// CKO_CERTIFICATE. It is never trusted: that is not for the card to say.
+pub(crate) fn certificate(reference: KeyReference, certificate: &Certificate) -> Attributes {
+    let validity = &certificate.validity;
+    Attributes::of_class(
+        CKO_CERTIFICATE,
+        &label(reference, CKO_CERTIFICATE),
+        &unique(reference, "certificate", certificate),
+    )
+    .flags(false, &[CKA_PRIVATE, CKA_TRUSTED])
+    .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+    .number(CKA_CERTIFICATE_CATEGORY, CK_CERTIFICATE_CATEGORY_TOKEN_USER)
+    .bytes(CKA_ID, &[id(reference)])
+    .bytes(CKA_VALUE, &certificate.der)
+    .bytes(CKA_SUBJECT, &certificate.subject)
+    .bytes(CKA_ISSUER, &certificate.issuer)
+    .bytes(CKA_SERIAL_NUMBER, &certificate.serial)
+    .bytes(CKA_PUBLIC_KEY_INFO, &certificate.public_key_info)
+    .bytes(CKA_CHECK_VALUE, &Hash::Sha1.of(&[&certificate.der])[..3])
+    .bytes(CKA_START_DATE, &date(validity.not_before.to_date_time()))
+    .bytes(CKA_END_DATE, &date(validity.not_after.to_date_time()))
+}
+
+/// CKO_PUBLIC_KEY: the other half of every use of the private key.
+pub(crate) fn public_key(key: &Key) -> Attributes {
+    key_attributes(key, CKO_PUBLIC_KEY, "public-key")
+        .flags(false, &[CKA_PRIVATE, CKA_TRUSTED, CKA_VERIFY_RECOVER, CKA_ENCAPSULATE])
+        .flags(key.usage.sign, &[CKA_VERIFY])
+        .flags(key.usage.decrypt, &[CKA_ENCRYPT, CKA_WRAP])
+}
+
+/// CKO_PRIVATE_KEY, with the public parts too: libp11 and pkcs11-provider ask for them here.
+///
+/// A PIV card does not tell where a key was made. So CKA_LOCAL is false, and with it, as for an imported key,
+/// CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE: they speak of the time before the card.
+pub(crate) fn private_key(key: &Key) -> Attributes {
+    let always = key.reference.always_authenticates();
+    key_attributes(key, CKO_PRIVATE_KEY, "private-key")
+        .flags(key.reference.needs_pin(), &[CKA_PRIVATE])
+        .flags(always, &[CKA_ALWAYS_AUTHENTICATE])
+        .flags(true, &[CKA_SENSITIVE])
+        .flags(false, &[CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED])
+        .flags(key.usage.sign, &[CKA_SIGN])
+        .flags(key.usage.decrypt, &[CKA_DECRYPT, CKA_UNWRAP])
+        .flags(false, &[CKA_SIGN_RECOVER, CKA_DECAPSULATE])
+}
+
+/// What the two halves share.
+fn key_attributes(key: &Key, class: CK_OBJECT_CLASS, name: &str) -> Attributes {
+    let Key { reference, usage, certificate } = key;
+    let key_type = if certificate.key.algorithm().is_rsa() { CKK_RSA } else { CKK_EC };
+    let mechanisms: Vec<u8> = usage.mechanisms(key_type).flat_map(|row| row.number.to_ne_bytes()).collect();
+    let attributes =
+        Attributes::of_class(class, &label(*reference, class), &unique(*reference, name, certificate))
+            .number(CKA_KEY_TYPE, key_type)
+            .number(CKA_KEY_GEN_MECHANISM, CK_ULONG::MAX)
+            .flags(false, &[CKA_LOCAL])
+            .flags(usage.derive, &[CKA_DERIVE])
+            .bytes(CKA_ID, &[id(*reference)])
+            .bytes(CKA_SUBJECT, &certificate.subject)
+            .bytes(CKA_PUBLIC_KEY_INFO, &certificate.public_key_info)
+            .bytes(CKA_ALLOWED_MECHANISMS, &mechanisms)
+            .bytes(CKA_START_DATE, &[])
+            .bytes(CKA_END_DATE, &[]);
+    numbers(attributes, &certificate.key)
+}
+
+/// The public numbers of the key.
+fn numbers(attributes: Attributes, key: &PublicKey) -> Attributes {
+    match key {
+        PublicKey::Rsa { modulus, exponent, .. } => attributes
+            .bytes(CKA_MODULUS, modulus)
+            .bytes(CKA_PUBLIC_EXPONENT, exponent)
+            .number(CKA_MODULUS_BITS, bits(modulus) as CK_ULONG),
+        PublicKey::Ecc { point, algorithm } => {
+            attributes.bytes(CKA_EC_PARAMS, curve(*algorithm)).bytes(CKA_EC_POINT, &octet_string(point))
+        }
+    }
+}
+
+/// The length of a number in bits.
+pub(crate) fn bits(number: &[u8]) -> usize {
+    8 * number.len() - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
+}
+
+/// The named curve, a DER object identifier.
+fn curve(algorithm: Algorithm) -> &'static [u8] {
+    match algorithm {
+        Algorithm::EccP384 => b"\x06\x05\x2B\x81\x04\x00\x22",
+        _ => b"\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07",
+    }
+}
+
+/// A point is at most 97 bytes, so its length is one byte.
+fn octet_string(point: &[u8]) -> Vec<u8> {
+    [&[0x04, point.len() as u8], point].concat()
+}
+
+/// CK_DATE: the year, month and day as digits.
+fn date(moment: DateTime) -> Vec<u8> {
+    format!("{:04}{:02}{:02}", moment.year(), moment.month(), moment.day()).into_bytes()
+}
+
+/// The same text for the same object on the same card, in every process.
+fn unique(reference: KeyReference, name: &str, certificate: &Certificate) -> String {
+    let fingerprint = Hash::Sha256.of(&[&certificate.der]);
+    let hex: String = fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{reference}-{name}-{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_of_numbers() {
+        assert_eq!((bits(&[0x80, 0]), bits(&[1, 0]), bits(&[])), (16, 9, 0));
+    }
+
+    #[test]
+    fn dates_are_eight_digits() {
+        assert_eq!(date(DateTime::new(2031, 2, 3, 4, 5, 6).unwrap()), b"20310203");
+    }
+}

@@ -1,0 +1,114 @@
+//! What a slot and its token tell of themselves, and the mechanisms.
+
+use cryptoki_sys::*;
+
+use crate::{
+    Error, Provider,
+    mechanism::{Mechanism, TABLE},
+};
+
+impl Provider {
+    /// C_GetSlotInfo.
+    ///
+    /// # Errors
+    /// [`Error::SlotInvalid`].
+    pub fn slot_info(&self, slot: CK_SLOT_ID) -> Result<CK_SLOT_INFO, Error> {
+        let slot = self.slot(slot)?;
+        // Without the service the slot shows itself empty: a program that polls here has nothing else to do about it.
+        let _ = self.refresh();
+        let present = if slot.view().is_present() { CKF_TOKEN_PRESENT } else { 0 };
+        Ok(CK_SLOT_INFO {
+            slotDescription: padded(&slot.reader),
+            manufacturerID: padded(""),
+            flags: present | CKF_REMOVABLE_DEVICE | CKF_HW_SLOT,
+            hardwareVersion: version(0, 0),
+            firmwareVersion: version(0, 0),
+        })
+    }
+
+    /// C_GetTokenInfo. The card is asked the first time; then only the readers are.
+    ///
+    /// # Errors
+    /// [`Error::NoToken`] for an empty slot; of the card.
+    pub fn token_info(&self, slot: CK_SLOT_ID) -> Result<CK_TOKEN_INFO, Error> {
+        let slot = self.slot(slot)?;
+        self.refresh()?;
+        slot.load(slot.present()?.insertion)?;
+        let view = slot.present()?;
+        let facts = view.token.as_ref().ok_or(Error::NoToken)?;
+        let (sessions, writable) = self.count_sessions(&slot);
+        let always = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_RNG;
+        Ok(CK_TOKEN_INFO {
+            label: padded(&facts.label),
+            manufacturerID: padded("piv_II"),
+            model: padded(&facts.model),
+            serialNumber: padded(&facts.serial),
+            flags: always | view.pin_flags(),
+            ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulSessionCount: sessions,
+            ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulRwSessionCount: writable,
+            ulMaxPinLen: 8,
+            ulMinPinLen: 6,
+            ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            hardwareVersion: version(1, 0),
+            firmwareVersion: version(0, 0),
+            utcTime: padded(""),
+        })
+    }
+
+    /// C_GetMechanismList.
+    ///
+    /// # Errors
+    /// [`Error::NoToken`] for an empty slot.
+    pub fn mechanism_list(&self, slot: CK_SLOT_ID) -> Result<Vec<CK_MECHANISM_TYPE>, Error> {
+        self.demand_token(slot)?;
+        Ok(TABLE.iter().map(|row| row.number).collect())
+    }
+
+    /// C_GetMechanismInfo.
+    ///
+    /// # Errors
+    /// [`Error::MechanismInvalid`] for what is not in the list.
+    pub fn mechanism_info(
+        &self,
+        slot: CK_SLOT_ID,
+        number: CK_MECHANISM_TYPE,
+    ) -> Result<CK_MECHANISM_INFO, Error> {
+        self.demand_token(slot)?;
+        Mechanism::find(number, 0).map(Mechanism::info)
+    }
+
+    fn demand_token(&self, slot: CK_SLOT_ID) -> Result<(), Error> {
+        let slot = self.slot(slot)?;
+        self.refresh_soon()?;
+        slot.present().map(drop)
+    }
+}
+
+/// Text as the standard's structures hold it: blanks to the end, cut between characters where it is too long.
+pub(crate) fn padded<const N: usize>(text: &str) -> [CK_UTF8CHAR; N] {
+    let mut field = [b' '; N];
+    let end = (0..=N.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    field[..end].copy_from_slice(&text.as_bytes()[..end]);
+    field
+}
+
+pub(crate) fn version(major: u8, minor: u8) -> CK_VERSION {
+    CK_VERSION { major, minor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(padded::<4>("ab"), *b"ab  ");
+        assert_eq!(padded::<4>("abcdef"), *b"abcd");
+        assert_eq!(padded::<4>("abc\u{e4}"), *b"abc ");
+    }
+}

@@ -1,0 +1,178 @@
+//! Objects with ready attributes: made once from a certificate, and only compared and copied after that.
+
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+use piv::{Certificate, KeyReference, PublicKey};
+
+use crate::{
+    Error,
+    attributes::{self, Attributes},
+    usage::Usage,
+};
+
+/// One object of a token.
+pub struct Object {
+    pub(crate) handle: CK_OBJECT_HANDLE,
+    pub(crate) class: CK_OBJECT_CLASS,
+    /// Hidden until the user logs in.
+    pub(crate) private: bool,
+    /// The key of the card that this private key object stands for.
+    pub(crate) key: Option<Key>,
+    attributes: Attributes,
+}
+
+/// What a private key operation needs to know, so that no card is asked before its end.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub reference: KeyReference,
+    pub usage: Usage,
+    pub certificate: Arc<Certificate>,
+}
+
+impl Key {
+    pub(crate) fn public(&self) -> &PublicKey {
+        &self.certificate.key
+    }
+}
+
+/// The parts of a private key that never leave the card.
+const SENSITIVE: &[CK_ATTRIBUTE_TYPE] = &[
+    CKA_VALUE,
+    CKA_PRIVATE_EXPONENT,
+    CKA_PRIME_1,
+    CKA_PRIME_2,
+    CKA_EXPONENT_1,
+    CKA_EXPONENT_2,
+    CKA_COEFFICIENT,
+];
+
+/// The profiles we keep to (PKCS#11 profiles 3.x). Public certificates: NSS then lists them without a PIN (rule R2).
+const PROFILES: [CK_PROFILE_ID; 3] =
+    [CKP_BASELINE_PROVIDER, CKP_AUTHENTICATION_TOKEN, CKP_PUBLIC_CERTIFICATES_TOKEN];
+
+/// The first handle that is not a profile's.
+pub(crate) const FIRST_HANDLE: CK_OBJECT_HANDLE = 0x10;
+
+impl Object {
+    /// An attribute, in the form the program's memory takes.
+    ///
+    /// # Errors
+    /// [`Error::AttributeSensitive`] for what never leaves the card, [`Error::AttributeUnknown`] for what this object
+    /// does not have.
+    pub fn attribute(&self, kind: CK_ATTRIBUTE_TYPE) -> Result<&[u8], Error> {
+        if self.class == CKO_PRIVATE_KEY && SENSITIVE.contains(&kind) {
+            return Err(Error::AttributeSensitive);
+        }
+        self.attributes.find(kind).ok_or(Error::AttributeUnknown)
+    }
+
+    /// About how much room it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.attributes.size()
+    }
+
+    /// The profile objects: the same for every token, known without a card.
+    pub(crate) fn profiles() -> Vec<Arc<Self>> {
+        let handles = 1..;
+        let profile = |(handle, id)| Self {
+            handle,
+            class: CKO_PROFILE,
+            private: false,
+            key: None,
+            attributes: attributes::profile(id),
+        };
+        handles.zip(PROFILES).map(profile).map(Arc::new).collect()
+    }
+
+    /// Certificate, public key and private key for one certificate, with three handles from `handle` on.
+    pub(crate) fn of_key(
+        handle: CK_OBJECT_HANDLE,
+        reference: KeyReference,
+        certificate: &Arc<Certificate>,
+        federal: bool,
+    ) -> [Arc<Self>; 3] {
+        let usage = Usage::of(reference, certificate, federal);
+        let object = |class, attributes| Self {
+            handle: handle + class - 1,
+            class,
+            private: false,
+            key: None,
+            attributes,
+        };
+        let key = Key { reference, usage, certificate: certificate.clone() };
+        let public = object(CKO_PUBLIC_KEY, attributes::public_key(&key));
+        let private =
+            Self { private: reference.needs_pin(), ..object(CKO_PRIVATE_KEY, attributes::private_key(&key)) };
+        [
+            Arc::new(object(CKO_CERTIFICATE, attributes::certificate(reference, certificate))),
+            Arc::new(public),
+            Arc::new(Self { key: Some(key), ..private }),
+        ]
+    }
+}
+
+/// CKA_ID, as OpenSC numbers keys: decimal digits read as hexadecimal, so 09 is followed by 10.
+pub(crate) fn id(reference: KeyReference) -> u8 {
+    let number = match reference {
+        KeyReference::PIV_AUTHENTICATION => 1,
+        KeyReference::DIGITAL_SIGNATURE => 2,
+        KeyReference::KEY_MANAGEMENT => 3,
+        KeyReference::CARD_AUTHENTICATION => 4,
+        retired => 4 + retired.retired_number().unwrap_or(0),
+    };
+    ((number / 10) << 4) | (number % 10)
+}
+
+/// CKA_LABEL, as OpenSC words it. Java makes aliases of the certificates' labels, so those are unique.
+pub(crate) fn label(reference: KeyReference, class: CK_OBJECT_CLASS) -> String {
+    if let Some(n) = reference.retired_number() {
+        return match class {
+            CKO_CERTIFICATE => format!("Retired Certificate for Key Management {n}"),
+            _ => format!("Retired KEY MAN {n}"),
+        };
+    }
+    let (certificate, key) = match reference {
+        KeyReference::PIV_AUTHENTICATION => ("PIV Authentication", "PIV AUTH"),
+        KeyReference::DIGITAL_SIGNATURE => ("Digital Signature", "SIGN"),
+        KeyReference::KEY_MANAGEMENT => ("Key Management", "KEY MAN"),
+        _ => ("Card Authentication", "CARD AUTH"),
+    };
+    match class {
+        CKO_CERTIFICATE => format!("Certificate for {certificate}"),
+        CKO_PUBLIC_KEY => format!("{key} pubkey"),
+        _ => format!("{key} key"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_opensc_s() {
+        let ids: Vec<_> = KeyReference::all().map(id).collect();
+        assert_eq!(ids[..9], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!((ids[9], ids[18], ids[19], ids[23]), (0x10, 0x19, 0x20, 0x24));
+    }
+
+    #[test]
+    fn labels_of_certificates_are_unique() {
+        let mut labels: Vec<_> = KeyReference::all().map(|key| label(key, CKO_CERTIFICATE)).collect();
+        labels.sort();
+        labels.dedup();
+        assert_eq!(labels.len(), 24);
+        assert_eq!(label(KeyReference::PIV_AUTHENTICATION, CKO_PUBLIC_KEY), "PIV AUTH pubkey");
+    }
+
+    #[test]
+    fn profiles_are_known_without_a_card() {
+        let profiles = Object::profiles();
+        assert_eq!(profiles.len(), 3);
+        assert_eq!(
+            profiles[2].attribute(CKA_PROFILE_ID).unwrap(),
+            CKP_PUBLIC_CERTIFICATES_TOKEN.to_ne_bytes()
+        );
+        assert!(matches!(profiles[0].attribute(CKA_VALUE), Err(Error::AttributeUnknown)));
+    }
+}

@@ -1,0 +1,218 @@
+//! What Sign, Decrypt and Digest remember from their Init to their end.
+
+use piv::{Algorithm, Pin, PublicKey};
+use zeroize::Zeroizing;
+
+use crate::{
+    Error,
+    attributes::bits,
+    hash::Hasher,
+    mechanism::{Given, Kind, Mechanism},
+    object::Key,
+    padding::{self, Oaep, Pss},
+};
+
+/// What is collected for a mechanism that does not hash can never be useful beyond this.
+const MOST: usize = 4096;
+
+/// The bytes of a message in several parts.
+pub(crate) enum Message {
+    Hashed(Hasher),
+    Plain(Zeroizing<Vec<u8>>),
+}
+
+impl Message {
+    pub(crate) fn update(&mut self, part: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Hashed(hasher) => hasher.update(part),
+            Self::Plain(bytes) if bytes.len() + part.len() > MOST => return Err(Error::DataLength),
+            Self::Plain(bytes) => bytes.extend_from_slice(part),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Hashed(hasher) => Zeroizing::new(hasher.finalize().into_vec()),
+            Self::Plain(bytes) => bytes,
+        }
+    }
+}
+
+/// Between C_SignInit and the signature.
+pub(crate) struct Signing {
+    pub key: Key,
+    /// The PIN of a context login, until it was used.
+    pub consent: Option<Pin>,
+    /// C_SignUpdate was called.
+    pub in_parts: bool,
+    pub message: Message,
+    pad: SignPadding,
+}
+
+enum SignPadding {
+    Pkcs1 { mechanism: &'static Mechanism },
+    Raw,
+    Pss(Pss),
+    Ecdsa,
+}
+
+impl Signing {
+    pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
+        check_type(mechanism, &key)?;
+        if !key.usage.sign {
+            return Err(Error::KeyFunction);
+        }
+        let pad = match mechanism.kind {
+            Kind::RsaPss(hash) => SignPadding::Pss(pss(given, hash, key.public())?),
+            kind => {
+                given.parameter.none()?;
+                match kind {
+                    Kind::RsaPkcs(_) => SignPadding::Pkcs1 { mechanism },
+                    Kind::Ecdsa(_) => SignPadding::Ecdsa,
+                    _ => SignPadding::Raw,
+                }
+            }
+        };
+        let message = match mechanism.hash() {
+            Some(hash) => Message::Hashed(hash.hasher()),
+            None => Message::Plain(Zeroizing::default()),
+        };
+        Ok(Self { key, consent: None, in_parts: false, message, pad })
+    }
+
+    pub(crate) fn signature_length(&self) -> usize {
+        self.key.public().algorithm().signature_length()
+    }
+
+    /// What the card has to sign, and with what: padded, as long as the key.
+    pub(crate) fn finish(self) -> Result<(Key, Option<Pin>, Vec<u8>), Error> {
+        let message = self.message.finish();
+        let public = self.key.public();
+        let block = match (&self.pad, public) {
+            (SignPadding::Pkcs1 { mechanism }, PublicKey::Rsa { modulus, .. }) => {
+                let prefix = mechanism.hash().map_or(&[][..], |hash| hash.digest_info());
+                padding::pkcs1_sign(&[prefix, &message].concat(), modulus.len())?
+            }
+            (SignPadding::Pss(pss), PublicKey::Rsa { modulus, .. }) => {
+                let mut salt = vec![0; pss.salt_len];
+                getrandom::getrandom(&mut salt).map_err(|_| Error::NoRandom)?;
+                pss.sign(&message, &salt, bits(modulus))?
+            }
+            (_, PublicKey::Rsa { modulus, .. }) => padding::raw(&message, modulus)?,
+            (_, PublicKey::Ecc { algorithm, .. }) => field(&message, *algorithm)?,
+        };
+        Ok((self.key, self.consent, block))
+    }
+}
+
+fn check_type(mechanism: &Mechanism, key: &Key) -> Result<(), Error> {
+    let rsa = matches!(key.public(), PublicKey::Rsa { .. });
+    let wants_rsa = !matches!(mechanism.kind, Kind::Ecdsa(_));
+    if rsa == wants_rsa { Ok(()) } else { Err(Error::KeyType) }
+}
+
+fn pss(given: &Given, hash: Option<crate::hash::Hash>, public: &PublicKey) -> Result<Pss, Error> {
+    let pss = given.parameter.pss(hash)?;
+    let fits = matches!(public, PublicKey::Rsa { modulus, .. } if pss.fits(bits(modulus)));
+    if fits { Ok(pss) } else { Err(Error::MechanismParameter) }
+}
+
+/// A hash as long as a coordinate: the leftmost bytes of a longer one (FIPS 186-5, 6.4.1), zeros before a shorter one.
+fn field(hash: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, Error> {
+    if hash.is_empty() {
+        return Err(Error::DataLength);
+    }
+    let len = algorithm.field_length();
+    let hash = &hash[..hash.len().min(len)];
+    Ok([&vec![0; len - hash.len()], hash].concat())
+}
+
+/// Between C_DecryptInit and the text.
+pub(crate) struct Decrypting {
+    pub key: Key,
+    /// The PIN of a context login, until it was used.
+    pub consent: Option<Pin>,
+    /// C_DecryptUpdate was called.
+    pub in_parts: bool,
+    pub message: Message,
+    pad: DecryptPadding,
+}
+
+enum DecryptPadding {
+    Pkcs1,
+    Raw,
+    Oaep(Oaep),
+}
+
+impl Decrypting {
+    pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
+        check_type(mechanism, &key)?;
+        if !key.usage.decrypt {
+            return Err(Error::KeyFunction);
+        }
+        let pad = match mechanism.kind {
+            Kind::RsaOaep => DecryptPadding::Oaep(given.parameter.oaep()?),
+            kind => {
+                given.parameter.none()?;
+                if kind == Kind::RsaRaw { DecryptPadding::Raw } else { DecryptPadding::Pkcs1 }
+            }
+        };
+        Ok(Self { key, consent: None, in_parts: false, message: Message::Plain(Zeroizing::default()), pad })
+    }
+
+    /// The length told to a length query: the modulus, whatever is inside, because the true one would tell of the
+    /// padding.
+    pub(crate) fn length(&self) -> usize {
+        self.key.public().algorithm().field_length()
+    }
+
+    /// The whole of what is to be decrypted.
+    pub(crate) fn finish(self) -> Result<Sealed, Error> {
+        let len = self.length();
+        let block = self.message.finish();
+        if block.len() != len {
+            return Err(Error::EncryptedLength);
+        }
+        Ok(Sealed { key: self.key, consent: self.consent, block, pad: self.pad })
+    }
+}
+
+/// What the card has to decrypt, with what, and how the padding comes off after that.
+pub(crate) struct Sealed {
+    pub key: Key,
+    pub consent: Option<Pin>,
+    pub block: Zeroizing<Vec<u8>>,
+    pad: DecryptPadding,
+}
+
+impl Sealed {
+    /// The text in what the card made of the block.
+    pub(crate) fn open(&self, block: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match &self.pad {
+            DecryptPadding::Pkcs1 => padding::pkcs1_decrypt(&block),
+            DecryptPadding::Oaep(oaep) => oaep.decrypt(&block),
+            DecryptPadding::Raw => Ok(block),
+        }
+    }
+}
+
+/// Between C_DigestInit and the digest.
+pub(crate) struct Digesting {
+    pub hasher: Hasher,
+    /// C_DigestUpdate was called.
+    pub in_parts: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_cut_on_the_right_and_filled_on_the_left() {
+        assert_eq!(field(&[7; 20], Algorithm::EccP256).unwrap(), [&[0; 12][..], &[7; 20]].concat());
+        let long: Vec<u8> = (0..64).collect();
+        assert_eq!(field(&long, Algorithm::EccP384).unwrap(), &long[..48]);
+        assert!(matches!(field(&[], Algorithm::EccP256), Err(Error::DataLength)));
+    }
+}

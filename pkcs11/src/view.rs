@@ -1,0 +1,228 @@
+//! What searches and attribute reads see of a slot: unchanging, and replaced whole, so that nobody waits behind a
+//! signature to read a label.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use cryptoki_sys::*;
+use link::Reader;
+use piv::{Certificate, KeyReference, PinState, State, crescendo};
+
+use crate::{
+    hash::Hash,
+    object::{FIRST_HANDLE, Object},
+};
+
+/// A reader as PC/SC shows it. Equal sights mean: nobody touched the card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sight {
+    pub atr: Option<Vec<u8>>,
+    events: u32,
+}
+
+impl From<&Reader> for Sight {
+    fn from(reader: &Reader) -> Self {
+        Self { atr: reader.atr.clone(), events: reader.events }
+    }
+}
+
+/// One slot at one moment.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// The reader, if it is plugged in.
+    pub sight: Option<Sight>,
+    /// Counts what came and went. A session belongs to one number, and dies when it passes.
+    pub insertion: u64,
+    /// The card in it has no PIV application; it is not asked again.
+    pub foreign: bool,
+    /// What the token tells of itself, once it was asked.
+    pub token: Option<Arc<Facts>>,
+    pub pin: Option<PinState>,
+    /// The most tries this card ever showed: fewer means that someone entered a wrong PIN.
+    most_tries: u8,
+    pub logged_in: bool,
+    /// When a listing last looked at the card.
+    pub looked: Option<Duration>,
+    profiles: Arc<[Arc<Object>]>,
+    /// Keys whose certificate was read, or found absent.
+    known: BTreeMap<KeyReference, Option<Shown>>,
+    next_handle: CK_OBJECT_HANDLE,
+}
+
+/// A certificate, and the objects it is shown as.
+#[derive(Clone)]
+struct Shown {
+    certificate: Arc<Certificate>,
+    objects: [Arc<Object>; 3],
+}
+
+/// What a token tells of itself, fixed for an insertion.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub label: String,
+    pub model: String,
+    pub serial: String,
+    /// Issued by a federal agency, so that key references mean what SP 800-73 says.
+    pub federal: bool,
+}
+
+impl Facts {
+    pub(crate) fn of(state: &State, atr: &[u8]) -> Self {
+        let identity = state.identity.as_ref();
+        // `:` separates token and object in the names NSS shows and takes.
+        let label = state.label.as_deref().filter(|label| !label.is_empty()).unwrap_or("PIV_II");
+        Self {
+            label: label.replace(':', "."),
+            model: crescendo::family_text(atr).unwrap_or("PIV").to_owned(),
+            serial: identity.and_then(|identity| identity.serial()).unwrap_or_else(|| stand_in(atr)),
+            federal: identity.is_some_and(|identity| identity.is_federal()),
+        }
+    }
+}
+
+/// A serial number for a card that has none: the same for the same kind of card.
+fn stand_in(atr: &[u8]) -> String {
+    Hash::Sha256.of(&[atr])[..8].iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+impl View {
+    pub(crate) fn nothing() -> Self {
+        Self {
+            sight: None,
+            insertion: 0,
+            foreign: false,
+            token: None,
+            pin: None,
+            most_tries: 0,
+            logged_in: false,
+            looked: None,
+            profiles: Object::profiles().into(),
+            known: BTreeMap::new(),
+            next_handle: FIRST_HANDLE,
+        }
+    }
+
+    /// What is left when the card came or went: nothing but the counts, so that no number ever means something else.
+    pub(crate) fn next(&self, sight: Option<Sight>) -> Self {
+        Self { sight, insertion: self.insertion + 1, next_handle: self.next_handle, ..Self::nothing() }
+    }
+
+    pub(crate) fn atr(&self) -> Option<&[u8]> {
+        self.sight.as_ref()?.atr.as_deref()
+    }
+
+    pub(crate) fn is_present(&self) -> bool {
+        self.atr().is_some()
+    }
+
+    pub(crate) fn set_pin(&mut self, pin: PinState) {
+        if let PinState::Tries(tries) = pin {
+            self.most_tries = self.most_tries.max(tries);
+        }
+        self.pin = Some(pin);
+    }
+
+    /// CKF_USER_PIN_COUNT_LOW and its kin (rule R9). A verified PIN does not tell its tries.
+    pub(crate) fn pin_flags(&self) -> CK_FLAGS {
+        match self.pin {
+            Some(PinState::Blocked | PinState::Tries(0)) => CKF_USER_PIN_LOCKED,
+            Some(PinState::Tries(1)) => CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY,
+            Some(PinState::Tries(tries)) if tries < 3 || tries < self.most_tries => CKF_USER_PIN_COUNT_LOW,
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn is_known(&self, key: KeyReference) -> bool {
+        self.known.contains_key(&key)
+    }
+
+    pub(crate) fn known_keys(&self) -> impl Iterator<Item = KeyReference> {
+        self.known.keys().copied()
+    }
+
+    /// Takes up what the card said of a key. The objects of an unchanged certificate stay, and so do their handles.
+    pub(crate) fn show(&mut self, key: KeyReference, certificate: Option<Arc<Certificate>>) {
+        let before = self.known.remove(&key).flatten();
+        let shown = certificate.map(|certificate| match before {
+            Some(shown) if shown.certificate.der == certificate.der => shown,
+            _ => self.make(key, certificate),
+        });
+        self.known.insert(key, shown);
+    }
+
+    /// Drops what was shown of a key: its handles die, and the next search reads it again.
+    pub(crate) fn forget(&mut self, key: KeyReference) {
+        self.known.remove(&key);
+    }
+
+    fn make(&mut self, key: KeyReference, certificate: Arc<Certificate>) -> Shown {
+        let federal = self.token.as_ref().is_some_and(|facts| facts.federal);
+        let objects = Object::of_key(self.next_handle, key, &certificate, federal);
+        self.next_handle += objects.len() as CK_OBJECT_HANDLE;
+        Shown { certificate, objects }
+    }
+
+    /// The objects a session may see now. 9A comes first: many programs take the first key they find.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.profiles.iter().chain(self.of_keys()).filter(|object| self.logged_in || !object.private)
+    }
+
+    fn of_keys(&self) -> impl Iterator<Item = &Arc<Object>> {
+        KeyReference::all().filter_map(|key| self.known.get(&key)?.as_ref()).flat_map(|shown| &shown.objects)
+    }
+
+    pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
+        self.objects().find(|object| object.handle == handle)
+    }
+
+    /// Whether there is a private object of this handle that a login would show.
+    pub(crate) fn is_hidden(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        !self.logged_in && self.of_keys().any(|object| object.private && object.handle == handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(events: u32) -> Option<Sight> {
+        Some(Sight { atr: Some(vec![0x3B, 0]), events })
+    }
+
+    #[test]
+    fn a_new_card_is_a_new_insertion_with_nothing_known() {
+        let mut view = View::nothing().next(sight(1));
+        view.show(KeyReference::PIV_AUTHENTICATION, None);
+        view.logged_in = true;
+        let next = view.next(sight(3));
+        assert_eq!((next.insertion, next.logged_in), (2, false));
+        assert!(!next.is_known(KeyReference::PIV_AUTHENTICATION) && next.is_present());
+    }
+
+    #[test]
+    fn pin_flags_follow_the_tries() {
+        let mut view = View::nothing();
+        let mut flags = |pin| {
+            view.set_pin(pin);
+            view.pin_flags()
+        };
+        assert_eq!(flags(PinState::Tries(6)), 0);
+        assert_eq!(flags(PinState::Tries(5)), CKF_USER_PIN_COUNT_LOW);
+        assert_eq!(flags(PinState::Tries(1)), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+        assert_eq!(flags(PinState::Blocked), CKF_USER_PIN_LOCKED);
+        assert_eq!(flags(PinState::Verified), 0);
+    }
+
+    #[test]
+    fn a_card_without_a_name_is_still_somebody() {
+        let state = State {
+            identity: None,
+            label: Some("A: B".into()),
+            history: None,
+            discovery: None,
+            pin: PinState::Absent,
+        };
+        let facts = Facts::of(&state, b"\x3B\x80\x80\x01\x01");
+        assert_eq!((facts.label.as_str(), facts.model.as_str(), facts.serial.len()), ("A. B", "PIV", 16));
+        assert_eq!(Facts::of(&State { label: None, ..state }, b"\x3B\x80\x80\x01\x01").label, "PIV_II");
+    }
+}
