@@ -16,8 +16,8 @@ libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
         let _ = token.login(&pin);
     }
     for key in [KeyReference::PIV_AUTHENTICATION, KeyReference::CARD_AUTHENTICATION] {
-        let _ = token.sign(key, &[1; 256], None);
-        let _ = token.sign(key, &[1; 32], None);
+        let _ = token.certificate(key).map(|shown| shown.map(|shown| token.sign(key, &shown.key, &[1; 256], None)));
+        let _ = token.certificate(key).map(|shown| shown.map(|shown| token.sign(key, &shown.key, &[1; 32], None)));
     }
     let _ = token.look();
     let _ = token.logout();

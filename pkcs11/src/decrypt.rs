@@ -102,7 +102,7 @@ impl Provider {
         let sealed = decrypting.finish()?;
         self.demand_presence(session)?;
         let raw = session.slot.with_token(session.insertion, |token| {
-            token.decipher(sealed.key.reference, &sealed.block, sealed.consent.as_ref())
+            token.decipher(sealed.key.reference, sealed.key.public(), &sealed.block, sealed.consent.as_ref())
         })?;
         sealed.open(raw)
     }

@@ -89,7 +89,7 @@ impl Provider {
         self.demand_presence(session)?;
         session
             .slot
-            .with_token(session.insertion, |token| token.sign(key.reference, &block, consent.as_ref()))
+            .with_token(session.insertion, |token| token.sign(key.reference, key.public(), &block, consent.as_ref()))
     }
 }
 

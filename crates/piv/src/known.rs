@@ -45,6 +45,7 @@ pub(crate) struct Known {
     stored: Option<String>,
     unsaved: bool,
     certificates: BTreeMap<KeyReference, Option<Arc<Certificate>>>,
+    refused: BTreeMap<KeyReference, (StatusWord, Duration)>,
     looked: BTreeMap<ObjectId, Duration>,
     /// Someone reset the card: it may be another one by now.
     identity_due: bool,
@@ -68,6 +69,7 @@ impl Known {
             stored: None,
             unsaved: false,
             certificates: BTreeMap::new(),
+            refused: BTreeMap::new(),
             looked: BTreeMap::new(),
             identity_due: false,
         }
@@ -169,24 +171,41 @@ impl Known {
         self.identity_due = true;
     }
 
-    /// Reads the certificates of these keys, each at most once.
+    /// Reads the certificates of these keys, each once. One that the card refuses twice hides no other; it is asked again
+    /// when a listing would look again.
     pub(crate) fn read(&mut self, piv: &mut Piv<'_>, keys: &[KeyReference]) -> Result<(), Error> {
-        for &key in keys {
-            if self.cache.get(key.certificate()).is_none() {
-                self.fresh(piv, key.certificate())?;
-                self.certificates.remove(&key);
+        for &key in keys.iter().filter(|key| !self.has_read(**key)).collect::<Vec<_>>() {
+            let object = key.certificate();
+            self.refused.remove(&key);
+            let answer = match self.fresh(piv, object) {
+                Err(Error::Link(error)) => Err(Error::Link(error)),
+                Err(_) => self.fresh(piv, object),
+                read => read,
+            };
+            match answer {
+                Err(Error::Refused { status, .. }) => drop(self.refused.insert(key, (status, self.now()))),
+                other => drop(other?),
             }
         }
         Ok(())
     }
 
-    /// Whether the certificate of this key was read, or found absent.
+    /// Whether the card was asked for the certificate of this key, and has answered.
     pub(crate) fn has_read(&self, key: KeyReference) -> bool {
-        self.cache.get(key.certificate()).is_some()
+        self.cache.get(key.certificate()).is_some() || self.refusal(key).is_some()
+    }
+
+    /// The card's answer, if it refused to show this certificate moments ago.
+    fn refusal(&self, key: KeyReference) -> Option<StatusWord> {
+        let (status, at) = self.refused.get(&key)?;
+        (self.now().saturating_sub(*at) < LISTING).then_some(*status)
     }
 
     /// The certificate of a key whose container has been read.
     pub(crate) fn certificate(&mut self, key: KeyReference) -> Result<Option<Arc<Certificate>>, Error> {
+        if let Some(status) = self.refusal(key) {
+            return Err(Error::refused("GET DATA", status));
+        }
         if let Some(certificate) = self.certificates.get(&key) {
             return Ok(certificate.clone());
         }

@@ -10,7 +10,8 @@ use link::{Card, Clock, Store};
 use zeroize::Zeroizing;
 
 use crate::{
-    Certificate, Error, Exchange, Family, KeyReference, ObjectId, Pin, PublicKey, StatusWord, crescendo,
+    Certificate, Error, Exchange, Family, KeyReference, ObjectId, Pin, PinReference, PublicKey, StatusWord,
+    crescendo,
     known::{Known, State},
     piv::Piv,
     public_key,
@@ -187,25 +188,30 @@ impl Token {
     /// # Errors
     /// As [`Token::logout`].
     pub fn leave(&mut self) -> Result<(), Error> {
-        if self.logged_in() && self.card.alone()? {
+        let alone = self.logged_in().then(|| self.card.alone());
+        if let Some(Ok(true)) = alone {
             return self.logout();
         }
         self.known.login.end();
-        Ok(())
+        alone.map_or(Ok(()), |alone| alone.map(drop).map_err(Error::from))
     }
 
-    /// Signs with a key. RSA: `input` is the padded block, as long as the modulus, and so is the answer. ECC: `input` is
+    /// Signs with the private half of `public`, which is what this key's certificate showed. RSA: `input` is the padded block, as long as the modulus, and so is the answer. ECC: `input` is
     /// the hash, as long as a coordinate, and the answer is `r || s`. It fits the certificate, or is not returned.
     ///
     /// `consent`: for 9C, the PIN of [`Token::consent`], to be sent again if it was lost.
     ///
     /// # Errors
-    /// [`Error::NotLoggedIn`], [`Error::KeyChanged`], [`Error::Refused`], [`Error::NotFound`] for a key without
-    /// certificate.
-    pub fn sign(&mut self, key: KeyReference, input: &[u8], consent: Option<&Pin>) -> Result<Vec<u8>, Error> {
-        let certificate = self.certificate(key)?.ok_or(Error::NotFound)?;
-        let algorithm = certificate.key.algorithm();
-        let answer = self.challenge(key, &certificate.key, input, consent)?;
+    /// [`Error::NotLoggedIn`], [`Error::KeyChanged`], [`Error::Refused`].
+    pub fn sign(
+        &mut self,
+        key: KeyReference,
+        public: &PublicKey,
+        input: &[u8],
+        consent: Option<&Pin>,
+    ) -> Result<Vec<u8>, Error> {
+        let algorithm = public.algorithm();
+        let answer = self.challenge(key, public, input, consent)?;
         if algorithm.is_rsa() {
             return Ok(answer.to_vec());
         }
@@ -219,14 +225,14 @@ impl Token {
     pub fn decipher(
         &mut self,
         key: KeyReference,
+        public: &PublicKey,
         input: &[u8],
         consent: Option<&Pin>,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let certificate = self.certificate(key)?.ok_or(Error::NotFound)?;
-        if !certificate.key.algorithm().is_rsa() {
+        if !public.algorithm().is_rsa() {
             return Err(Error::Unsupported("decryption with an ECC key"));
         }
-        self.challenge(key, &certificate.key, input, consent)
+        self.challenge(key, public, input, consent)
     }
 
     /// ECDH with a point (`04 || X || Y`): the x-coordinate of the product. Nothing about it can be verified on the host,
@@ -234,12 +240,17 @@ impl Token {
     ///
     /// # Errors
     /// As [`Token::sign`].
-    pub fn agree(&mut self, key: KeyReference, point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let certificate = self.certificate(key)?.ok_or(Error::NotFound)?;
-        let algorithm = certificate.key.algorithm();
+    pub fn agree(
+        &mut self,
+        key: KeyReference,
+        public: &PublicKey,
+        point: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let algorithm = public.algorithm();
         if algorithm.is_rsa() || point.len() != 1 + 2 * algorithm.field_length() || point[0] != 4 {
             return Err(Error::Input("not a point on the curve of this key"));
         }
+        self.demand_shown(key, public)?;
         self.demand_login(key, None)?;
         self.with_piv(Start::Select, |known, piv| {
             if known.is_due(key.certificate(), AGREEMENT) && known.look(piv, &[key.certificate()])? {
@@ -279,6 +290,15 @@ impl Token {
         Ok(())
     }
 
+    /// Changes the PUK.
+    ///
+    /// # Errors
+    /// As [`Token::unblock_pin`].
+    pub fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<(), Error> {
+        self.demand_contact()?;
+        self.with_piv(Start::Select, |_, piv| piv.change_reference_data(PinReference::Puk, old, new))
+    }
+
     /// Sets a new PIN against the PUK, and starts its tries afresh.
     ///
     /// # Errors
@@ -308,6 +328,12 @@ impl Token {
         Ok(())
     }
 
+    /// The caller's idea of the key must still be what the card's certificate shows.
+    fn demand_shown(&mut self, key: KeyReference, public: &PublicKey) -> Result<(), Error> {
+        let certificate = self.certificate(key)?.ok_or(Error::KeyChanged(key))?;
+        if certificate.key == *public { Ok(()) } else { Err(Error::KeyChanged(key)) }
+    }
+
     /// A key that needs a PIN is not even asked when nobody has entered one in this process.
     fn demand_login(&mut self, key: KeyReference, consent: Option<&Pin>) -> Result<(), Error> {
         self.known.login.touch(self.known.now());
@@ -330,6 +356,7 @@ impl Token {
         if input.len() != algorithm.field_length() {
             return Err(Error::Input("the input is not as long as the key"));
         }
+        self.demand_shown(key, public)?;
         self.demand_login(key, consent)?;
         let attempt = |piv: &mut Piv<'_>| {
             let answer = piv.decipher(key, algorithm, input)?;

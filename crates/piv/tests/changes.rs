@@ -4,7 +4,7 @@ mod lab;
 
 use std::time::Duration;
 
-use lab::{Lab, pin};
+use lab::{Lab, pin, sign};
 use piv::{Error, KeyReference};
 use sim::{Fault, Faults, Replacement, What};
 
@@ -32,7 +32,7 @@ fn a_renewed_certificate_does_not_stop_the_key() {
     lab.token().certificate(CARD).unwrap();
     lab.card.replace(0x9E, Replacement::SameKey).unwrap();
     let mut token = lab.token();
-    assert!(token.sign(CARD, &[7; 32], None).is_ok());
+    assert!(sign(&mut token, CARD, &[7; 32], None).is_ok());
 }
 
 #[test]
@@ -42,11 +42,47 @@ fn a_signature_of_another_key_is_never_returned() {
         let mut token = lab.user();
         let old = token.certificate(AUTHENTICATION).unwrap().unwrap();
         lab.card.replace(0x9A, replacement).unwrap();
-        assert!(matches!(token.sign(AUTHENTICATION, &BLOCK, None), Err(Error::KeyChanged(_))));
+        assert!(matches!(sign(&mut token, AUTHENTICATION, &BLOCK, None), Err(Error::KeyChanged(_))));
         let new = token.certificate(AUTHENTICATION).unwrap().unwrap();
         assert_ne!(old.key, new.key);
-        assert!(token.sign(AUTHENTICATION, &BLOCK, None).is_ok());
+        assert!(sign(&mut token, AUTHENTICATION, &BLOCK, None).is_ok());
     }
+}
+
+#[test]
+fn a_key_that_was_shown_before_is_not_used_for_another() {
+    let lab = Lab::key_v3();
+    let mut token = lab.token();
+    let old = token.certificate(CARD).unwrap().unwrap();
+    lab.card.replace(0x9E, Replacement::NewKey).unwrap();
+    lab.clock.pass(Duration::from_secs(60));
+    token.look().unwrap();
+    let (_, result) = lab.apdus(|| token.sign(CARD, &old.key, &[7; 32], None));
+    assert!(matches!(result, Err(Error::KeyChanged(_))));
+}
+
+#[test]
+fn a_certificate_that_is_refused_once_is_asked_again_and_one_refused_twice_hides_no_other() {
+    let lab = Lab::key_v3();
+    let mut token = lab.token();
+    token.state().unwrap();
+    let failing =
+        |count: u32| Faults((2..2 + count).map(|at| Fault { at, what: What::Status(0x6F00) }).collect());
+    lab.card.set_faults(failing(1));
+    token.read_certificates(&token.keys()).unwrap();
+    assert!(token.certificate(KeyReference::DIGITAL_SIGNATURE).unwrap().is_some());
+
+    let mut token = lab.token();
+    lab.store.clear();
+    token.state().unwrap();
+    lab.card.set_faults(failing(2));
+    token.read_certificates(&token.keys()).unwrap();
+    let (apdus, refused) = lab.apdus(|| token.certificate(KeyReference::DIGITAL_SIGNATURE));
+    assert!(matches!(refused, Err(Error::Refused { .. })));
+    assert_eq!(apdus, 0, "not asked over and over");
+    assert!(token.certificate(KeyReference::CARD_AUTHENTICATION).unwrap().is_some());
+    lab.clock.pass(Duration::from_secs(60));
+    assert!(token.certificate(KeyReference::DIGITAL_SIGNATURE).unwrap().is_some());
 }
 
 #[test]
@@ -57,7 +93,7 @@ fn another_card_with_the_same_identity_gets_no_pin_and_no_trust() {
     lab.card.pull();
     lab.card.replace(0x9E, Replacement::NewKey).unwrap();
     lab.card.insert();
-    assert!(token.sign(CARD, &[7; 32], None).unwrap_err().is_removal(), "the old connection is over");
+    assert!(sign(&mut token, CARD, &[7; 32], None).unwrap_err().is_removal(), "the old connection is over");
     let mut token = lab.token();
     token.state().unwrap();
     assert!(!token.logged_in());
@@ -97,7 +133,7 @@ fn journey(token: &mut piv::Token) -> Result<(), Error> {
     token.state()?;
     token.read_certificates(&token.keys())?;
     token.login(&pin("123456"))?;
-    token.sign(AUTHENTICATION, &BLOCK, None)?;
-    token.sign(CARD, &[7; 32], None)?;
+    sign(token, AUTHENTICATION, &BLOCK, None)?;
+    sign(token, CARD, &[7; 32], None)?;
     token.logout()
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use link::{Clock, Readers, Store};
-use piv::{Pin, Token};
+use piv::{Error, KeyReference, Pin, Token};
 use sim::{Personality, SimCard, SimReaders};
 
 pub const READER: &str = "Virtual PCD 00 00";
@@ -52,12 +52,29 @@ impl Lab {
     }
 }
 
+/// Signs with the key that its certificate shows at this moment.
+pub fn sign(
+    token: &mut Token,
+    key: KeyReference,
+    input: &[u8],
+    consent: Option<&Pin>,
+) -> Result<Vec<u8>, Error> {
+    let certificate = token.certificate(key)?.ok_or(Error::NotFound)?;
+    token.sign(key, &certificate.key, input, consent)
+}
+
 pub fn pin(text: &str) -> Pin {
     Pin::new(text.as_bytes()).unwrap()
 }
 
 #[derive(Default)]
 pub struct Memory(Mutex<HashMap<String, Vec<u8>>>);
+
+impl Memory {
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+}
 
 impl Store for Memory {
     fn load(&self, key: &str) -> Option<Vec<u8>> {
