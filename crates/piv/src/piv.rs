@@ -25,7 +25,7 @@ const GET_PIV_PROPERTIES: u8 = 0x56;
 
 /// The PIV application, selected within the transaction at hand.
 ///
-/// There is no way to one without SELECT in the same transaction, save [`Piv::assumed`]: so VERIFY can never reach an
+/// There is no way to one without SELECT in the same transaction, save where an answer proves itself: so VERIFY can never reach an
 /// application that another program selected, and burn its retry counter.
 pub struct Piv<'t> {
     exchange: Exchange<'t>,

@@ -136,6 +136,15 @@ fn verifies_p384(point: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
     key.verify_prehash(hash, &signature).ok()
 }
 
+/// Whether these bytes are a point on the curve. What is none could make a careless card tell of its key.
+pub(crate) fn is_on_curve(algorithm: Algorithm, point: &[u8]) -> bool {
+    match algorithm {
+        Algorithm::EccP256 => p256::PublicKey::from_sec1_bytes(point).is_ok(),
+        Algorithm::EccP384 => p384::PublicKey::from_sec1_bytes(point).is_ok(),
+        _ => false,
+    }
+}
+
 /// A signature as PKCS#11 wants it, `r || s`, from the card's DER (SP 800-73-5 part 2, 3.2.4).
 pub(crate) fn raw_signature(algorithm: Algorithm, der: &[u8]) -> Option<Vec<u8>> {
     match algorithm {

@@ -247,7 +247,8 @@ impl Token {
         point: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let algorithm = public.algorithm();
-        if algorithm.is_rsa() || point.len() != 1 + 2 * algorithm.field_length() || point[0] != 4 {
+        let is_whole = point.len() == 1 + 2 * algorithm.field_length();
+        if !is_whole || !public_key::is_on_curve(algorithm, point) {
             return Err(Error::Input("not a point on the curve of this key"));
         }
         self.demand_shown(key, public)?;
