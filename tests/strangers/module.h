@@ -31,15 +31,15 @@ static list *load(const char *path) {
     return functions;
 }
 
-static number initialize(list *functions) {
+static inline number initialize(list *functions) {
     return ((number(*)(void *))functions->functions[INITIALIZE])(NULL);
 }
 
-static number finalize(list *functions) {
+static inline number finalize(list *functions) {
     return ((number(*)(void *))functions->functions[FINALIZE])(NULL);
 }
 
-static number tokens(list *functions, number *count) {
+static inline number tokens(list *functions, number *count) {
     number slots[16];
     *count = 16;
     return ((number(*)(unsigned char, number *, number *))functions->functions[GET_SLOT_LIST])(1, slots, count);

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::card::{Replacement, SimCard};
+use crate::card::{Counts, Replacement, SimCard};
 use crate::fault::{Fault, Faults, What};
 use crate::fixture;
 use crate::hex;
@@ -19,12 +19,15 @@ reset                              as by another program; behind pcscd the reade
 select AID                         another program selects an application; answers what the card said
 replace KEY same-key|new-key|same-serial
 install KEY FIXTURE                e.g. install 9A rsa-4096
+install KEY garbage                the key stays, its certificate becomes unreadable
 restore                            keys and objects as issued
 object TAG [ANSWER]                show an object; with an answer (hex, `-` for none) set it
-count | zero | mark TEXT | log     APDUs and bytes since zero; a line into the log; the last line of it
+refuse TAG SW|-                    GET DATA of an object answers a status word every time; `-` ends that
+count | zero | mark TEXT | log     APDUs, bytes and VERIFYs since zero; a line into the log; the last line of it
 latency none|contact|usb           how long APDUs take
 key-time on|off                    whether key operations take as long as on a chip
-tries | verified | block-pin       the PIN
+tries | verified                   the PIN
+block-pin | block-puk | block-global
 fault N KIND [ARG] | fault none    at the n-th APDU from now, besides what is set: pull, lose-answer, reset,
                                    select AID, garbage, truncated, oversized, status SW
 quit";
@@ -100,6 +103,7 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
         "install" => install(card, rest)?,
         "restore" => card.restore(),
         "object" => return object(card, rest),
+        "refuse" => refuse(card, rest)?,
         "count" => return Ok(counts(card)),
         "zero" => card.zero(),
         "mark" => card.mark(rest),
@@ -109,6 +113,8 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
         "tries" => return Ok(tries(card)),
         "verified" => return Ok(card.verified().to_string()),
         "block-pin" => card.block_pin(),
+        "block-puk" => card.block_puk(),
+        "block-global" => card.block_global_pin(),
         "fault" => fault(card, rest)?,
         _ => return Err(format!("unknown command {name}")),
     }
@@ -116,14 +122,15 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
 }
 
 fn counts(card: &SimCard) -> String {
-    let counts = card.counts();
-    format!(r#"{{"apdus":{},"bytes":{}}}"#, counts.apdus, counts.bytes)
+    let Counts { apdus, bytes, verifies } = card.counts();
+    format!(r#"{{"apdus":{apdus},"bytes":{bytes},"verifies":{verifies}}}"#)
 }
 
 fn tries(card: &SimCard) -> String {
     let tries = card.tries();
     let puk = tries.puk.map_or("none".into(), |puk| puk.to_string());
-    format!("pin={} puk={puk}", tries.pin)
+    let global = card.global_tries().map_or(String::new(), |left| format!(" global={left}"));
+    format!("pin={} puk={puk}{global}", tries.pin)
 }
 
 fn replace(card: &SimCard, rest: &str) -> Result<(), String> {
@@ -133,19 +140,37 @@ fn replace(card: &SimCard, rest: &str) -> Result<(), String> {
 
 fn install(card: &SimCard, rest: &str) -> Result<(), String> {
     let (key, name) = key_and(rest)?;
+    if name == "garbage" {
+        return card.spoil(key).map_err(|error| error.to_string());
+    }
     let fixture = fixture::named(name).ok_or_else(|| format!("no fixture {name}"))?;
     card.install(key, fixture).map_err(|error| error.to_string())
 }
 
 fn object(card: &SimCard, rest: &str) -> Result<String, String> {
     let (tag, content) = rest.split_once(' ').unwrap_or((rest, ""));
-    let tag = u32::from_str_radix(tag, 16).map_err(|_| format!("no tag {tag}"))?;
+    let tag = tag_of(tag)?;
     match content {
         "" => return Ok(card.object(tag).map_or("none".into(), |object| hex::encode(&object))),
         "-" => card.set_object(tag, None),
         content => card.set_object(tag, Some(bytes(content)?)),
     }
     Ok(String::new())
+}
+
+fn refuse(card: &SimCard, rest: &str) -> Result<(), String> {
+    let (tag, status) = rest.split_once(' ').ok_or("which object, and how?")?;
+    let status = match (status.trim(), hex::decode(status.trim()).as_deref()) {
+        ("-", _) => None,
+        (_, Some(&[high, low])) => Some(u16::from_be_bytes([high, low])),
+        _ => return Err(format!("no status word {status}")),
+    };
+    card.refuse_object(tag_of(tag)?, status);
+    Ok(())
+}
+
+fn tag_of(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 16).map_err(|_| format!("no tag {text}"))
 }
 
 fn fault(card: &SimCard, rest: &str) -> Result<(), String> {
@@ -200,13 +225,23 @@ mod tests {
         let card = SimCard::new(Personality::piv());
         let say = |line: &str| command(&card, line);
         assert_eq!(say("tries"), "ok pin=3 puk=3");
-        assert_eq!(say("count"), r#"ok {"apdus":0,"bytes":0}"#);
+        assert_eq!(say("count"), r#"ok {"apdus":0,"bytes":0,"verifies":0}"#);
         assert_eq!(say("pull"), "ok");
         assert_eq!(say("present"), "ok false");
         assert_eq!(say("insert"), "ok");
         assert_eq!(say("replace 9A same-serial"), "ok");
         assert!(say("replace 9C same-serial").starts_with("error "));
         assert_eq!(say("install 9a rsa-4096"), "ok");
+        assert_eq!(say("install 9a garbage"), "ok");
+        assert!(
+            say("object 5FC105").starts_with("ok 53820135") && say("object 5FC105").ends_with("710100FE00")
+        );
+        assert!(say("install 9B garbage").starts_with("error "));
+        assert_eq!(say("refuse 5FC10A 6F00"), "ok");
+        assert_eq!(say("refuse 5FC10A -"), "ok");
+        assert!(say("refuse 5FC10A 6F").starts_with("error "));
+        assert_eq!(say("block-puk"), "ok");
+        assert_eq!(say("tries"), "ok pin=3 puk=0");
         assert_eq!(say("object 7E"), "ok 7E124F0BA0000003080000100001005F2F024000");
         assert_eq!(say("object 5FC105 -"), "ok");
         assert_eq!(say("object 5FC105"), "ok none");
@@ -226,5 +261,13 @@ mod tests {
         assert_eq!(ask(&path, "tries").unwrap(), "ok pin=6 puk=none");
         assert_eq!(ask(&path, "block-pin").unwrap(), "ok");
         assert_eq!(card.tries().pin, 0);
+    }
+
+    #[test]
+    fn a_global_pin_has_tries_of_its_own() {
+        let card = SimCard::new(Personality { global_pin: Some("654321".into()), ..Personality::piv() });
+        assert_eq!(command(&card, "tries"), "ok pin=3 puk=3 global=5");
+        assert_eq!(command(&card, "block-global"), "ok");
+        assert_eq!(command(&card, "tries"), "ok pin=3 puk=3 global=0");
     }
 }

@@ -81,8 +81,12 @@ impl Faults {
 
 /// Always the same bytes, so that a failing test fails again. They begin like no object a card has.
 pub(crate) fn garbage() -> Vec<u8> {
-    let noise = (0..40u32).map(|n| (n.wrapping_mul(0x9E37_79B1) >> 24) as u8 | 0x80);
-    noise.chain([0x90, 0x00]).collect()
+    [noise(40), vec![0x90, 0x00]].concat()
+}
+
+/// So many bytes that mean nothing.
+pub(crate) fn noise(len: u32) -> Vec<u8> {
+    (0..len).map(|n| (n.wrapping_mul(0x9E37_79B1) >> 24) as u8 | 0x80).collect()
 }
 
 pub(crate) fn truncated(answer: &[u8]) -> Vec<u8> {

@@ -1,5 +1,8 @@
 //! The keys and certificates in `fixtures/`, made by the script there. Their private halves are public knowledge.
 
+use std::fmt;
+use std::str::FromStr;
+
 /// A key with a certificate for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixture {
@@ -24,6 +27,36 @@ pub enum Algorithm {
     P384,
 }
 
+impl Algorithm {
+    /// All of them, with the names the fixtures and the command line use.
+    const NAMES: [(Self, &str); 5] = [
+        (Self::Rsa2048, "rsa-2048"),
+        (Self::Rsa3072, "rsa-3072"),
+        (Self::Rsa4096, "rsa-4096"),
+        (Self::P256, "p-256"),
+        (Self::P384, "p-384"),
+    ];
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (_, name) = Self::NAMES.iter().find(|(algorithm, _)| algorithm == self).expect("all have names");
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(_, name)| *name == text);
+        known.map(|(algorithm, _)| *algorithm).ok_or_else(|| {
+            let names = Self::NAMES.map(|(_, name)| name).join(", ");
+            format!("no kind of key {text}: {names}")
+        })
+    }
+}
+
 /// The lab's certificate authority, PEM.
 pub const CA_CERTIFICATE_PEM: &str = include_str!("../fixtures/ca.pem");
 /// The lab's certificate authority, DER.
@@ -42,6 +75,27 @@ pub fn named(name: &str) -> Option<&'static Fixture> {
 /// The key and certificate of the n-th retired key, from 1 to 20.
 pub fn retired(n: u8) -> Option<&'static Fixture> {
     named(&format!("retired-{n:02}"))
+}
+
+/// The key of this kind for a key reference, with a certificate of the usage that belongs there.
+///
+/// 9A, 9C, 9D and 9E have keys of their own for every kind; retired keys of a kind other than their usual one share
+/// one.
+pub fn fitting(reference: u8, algorithm: Algorithm) -> Option<&'static Fixture> {
+    let usual = match reference {
+        0x9A | 0x9C | 0x9D | 0x9E => named(&format!("{reference:02x}"))?,
+        0x82..=0x95 => retired(reference - 0x81)?,
+        _ => return None,
+    };
+    if usual.algorithm == algorithm {
+        return Some(usual);
+    }
+    named(&match (reference, algorithm) {
+        (0x9A, Algorithm::Rsa3072 | Algorithm::Rsa4096 | Algorithm::P384) => algorithm.to_string(),
+        (0x9D, Algorithm::P256 | Algorithm::P384) => format!("{algorithm}-agree"),
+        (0x82..=0x95, _) => format!("retired-{algorithm}"),
+        _ => format!("{reference:02x}-{algorithm}"),
+    })
 }
 
 macro_rules! fixture {
@@ -78,6 +132,22 @@ pub static ALL: &[Fixture] = &[
     fixture!("p-384", P384),
     fixture!("p-256-agree", P256),
     fixture!("p-384-agree", P384),
+    fixture!("9a-p-256", P256),
+    fixture!("9c-rsa-2048", Rsa2048),
+    fixture!("9c-rsa-3072", Rsa3072),
+    fixture!("9c-rsa-4096", Rsa4096),
+    fixture!("9c-p-384", P384),
+    fixture!("9d-rsa-3072", Rsa3072),
+    fixture!("9d-rsa-4096", Rsa4096),
+    fixture!("9e-rsa-2048", Rsa2048),
+    fixture!("9e-rsa-3072", Rsa3072),
+    fixture!("9e-rsa-4096", Rsa4096),
+    fixture!("9e-p-384", P384),
+    fixture!("retired-rsa-2048", Rsa2048),
+    fixture!("retired-rsa-3072", Rsa3072),
+    fixture!("retired-rsa-4096", Rsa4096),
+    fixture!("retired-p-256", P256),
+    fixture!("retired-p-384", P384),
     fixture!("retired-01", Rsa2048),
     fixture!("retired-02", P256),
     fixture!("retired-03", Rsa2048),
@@ -99,3 +169,32 @@ pub static ALL: &[Fixture] = &[
     fixture!("retired-19", Rsa2048),
     fixture!("retired-20", P256),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_reference_has_a_key_of_every_kind() {
+        for (algorithm, name) in Algorithm::NAMES {
+            assert_eq!(name.parse(), Ok(algorithm));
+            for reference in (0x82..=0x95).chain([0x9A, 0x9C, 0x9D, 0x9E]) {
+                let fixture =
+                    fitting(reference, algorithm).unwrap_or_else(|| panic!("{reference:02X} {name}"));
+                assert_eq!(fixture.algorithm, algorithm, "{reference:02X}");
+            }
+        }
+        assert!(fitting(0x9B, Algorithm::P256).is_none());
+        assert!("rsa-1024".parse::<Algorithm>().is_err());
+    }
+
+    #[test]
+    fn the_four_keys_of_one_kind_are_four() {
+        for (algorithm, _) in Algorithm::NAMES {
+            let mut keys =
+                [0x82, 0x9A, 0x9C, 0x9D, 0x9E].map(|reference| fitting(reference, algorithm).unwrap().key);
+            keys.sort_unstable();
+            assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{algorithm}");
+        }
+    }
+}

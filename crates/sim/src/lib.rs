@@ -18,7 +18,7 @@ mod readers;
 mod tlv;
 pub mod vpcd;
 
-pub use card::{Counts, Personality, Profile, Replacement, SimCard, Tries, UnknownFixture};
+pub use card::{Counts, Personality, Profile, Properties, Replacement, SimCard, Tries, UnknownFixture};
 pub use fault::{Fault, Faults, What};
 pub use latency::Latency;
 pub use readers::SimReaders;

@@ -65,6 +65,7 @@ fn name(ins: u8) -> &'static str {
         0x87 => "GENERAL AUTHENTICATE",
         0xA4 => "SELECT",
         0xC0 => "GET RESPONSE",
+        0xCA => "GET DATA (card manager)",
         0xCB => "GET DATA",
         0xDB => "PUT DATA",
         _ => "",

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{SELECT_PIV, VERIFY_123456, bytes, hex, object, say, tlv};
+use crescendo_sim::fixture::Algorithm;
 use crescendo_sim::{Personality, Profile, SimCard};
 
 const GET_CHUID: &str = "00CB3FFF055C035FC102";
@@ -95,6 +96,41 @@ fn extended_apdus_only_where_they_are_announced() {
             .transmit(&[&[0, 0x87, 7, 0x9A, 0, 1, template.len() as u8], &template[..], &[1, 0x10]].concat());
         assert_eq!(signed.len(), 4 + 4 + 256 + 2);
     }
+}
+
+#[test]
+fn the_largest_objects_and_keys_in_one_extended_apdu_each() {
+    for (profile, byte) in [(Personality::key_v3(), 0x04), (Personality::piv(), 0x16)] {
+        let keys = [(0x9A, Some(Algorithm::Rsa4096))].into();
+        let card = SimCard::new(Personality { extended: true, keys, ..profile });
+        say(&card, SELECT_PIV);
+        for (tag, least) in [(0x5FC102, 1500), (0x5FC105, 1856)] {
+            let (in_parts, _) = object(&card, tag);
+            assert!(in_parts.len() > least);
+            card.zero();
+            assert_eq!(say(&card, &format!("00CB3FFF0000055C03{tag:06X}0000")), hex(&in_parts) + "9000");
+            assert_eq!(card.counts().apdus, 1);
+            assert!(say(&card, &format!("00CB3FFF0000055C03{tag:06X}")).ends_with("6100"), "no Le, no end");
+        }
+        say(&card, VERIFY_123456);
+        let template = tlv(0x7C, &[vec![0x82, 0], tlv(0x81, &[1; 512])].concat());
+        let len = (template.len() as u16).to_be_bytes();
+        let signed =
+            card.transmit(&[&[0, 0x87, byte, 0x9A, 0, len[0], len[1]], &template[..], &[0, 0]].concat());
+        assert_eq!(signed.len(), 4 + 4 + 512 + 2);
+        assert!(signed.ends_with(&[0x90, 0x00]));
+    }
+}
+
+#[test]
+fn no_command_is_longer_than_was_announced() {
+    let card = selected(Personality { extended: true, ..Personality::piv() });
+    let verify = |data: usize| {
+        let len = (data as u16).to_be_bytes();
+        hex(&card.transmit(&[&[0, 0x20, 0, 0x80, 0, len[0], len[1]], &vec![7; data][..]].concat()))
+    };
+    assert_eq!(verify(0x03F8 - 7), "6A80");
+    assert_eq!(verify(0x03F8 - 6), "6700");
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! One chip: which application is selected, chains of commands, answers in parts (ISO 7816-4).
 
+use super::crescendo::{self, ACA, CARD_MANAGER};
 use super::personality::{Personality, Profile};
 use super::piv::Piv;
 use crate::apdu::{Answer, Command};
 use crate::fixture::Algorithm;
-use crate::tlv::tlv;
-
-const ACA: &[u8] = b"\xA0\x00\x00\x00\x79\x10\x00";
-const CARD_MANAGER: &[u8] = b"\xA0\x00\x00\x01\x51\x00\x00\x00";
 
 /// More than any object of a card; an endless chain ends here.
 const LONGEST_CHAIN: usize = 0x8000;
@@ -40,7 +37,7 @@ impl Chip {
 
     /// Power on, or a reset: the state of part 8.2 that does not last.
     pub(super) fn reset(&mut self) {
-        self.piv.log_out();
+        self.piv.reset();
         self.chain = None;
         self.rest.clear();
         // SP 800-73 part 1, 2.2: PIV is the default application. A Key V3 selects nothing by itself (8.2).
@@ -55,7 +52,7 @@ impl Chip {
     /// One APDU. The second value says that the answer is a choice of ours (part 8).
     pub(super) fn process(&mut self, apdu: &[u8]) -> (Vec<u8>, bool) {
         let answer = match Command::parse(apdu) {
-            Some(command) if self.takes(&command) => self.transport(command),
+            Some(command) if self.takes(&command, apdu.len()) => self.transport(command),
             _ => {
                 self.chain = None;
                 self.piv.fresh = false;
@@ -66,8 +63,8 @@ impl Chip {
         (answer.into_bytes(), sim)
     }
 
-    fn takes(&self, command: &Command) -> bool {
-        !command.extended || self.personality.extended
+    fn takes(&self, command: &Command, len: usize) -> bool {
+        !command.extended || (self.personality.extended && len <= EXTENDED_COMMAND)
     }
 
     fn transport(&mut self, block: Command) -> Answer {
@@ -122,8 +119,14 @@ impl Chip {
                 Answer::status(if cla & 0x0C != 0 { 0x6882 } else { 0x6E00 }).sim()
             }
             (cla, _) if cla & 0x03 != 0 => Answer::status(0x6881).sim(),
-            _ if self.selected == Some(Application::Piv) => return self.piv.command(command),
-            _ => Answer::status(0x6D00).sim(),
+            _ => match self.selected {
+                Some(Application::Piv) => return self.piv.command(command),
+                Some(Application::Aca) => crescendo::aca(command),
+                Some(Application::CardManager) if self.personality.profile == Profile::KeyV3 => {
+                    crescendo::card_manager(command, &self.personality, self.piv.stored())
+                }
+                _ => Answer::status(0x6D00).sim(),
+            },
         };
         self.piv.fresh = false;
         answer
@@ -141,13 +144,11 @@ impl Chip {
             Application::Piv => self.piv.template(),
             Application::Aca => {
                 self.piv.log_out();
-                let version = tlv(0x01, b"\x10\x04\x00\x00\x01\x02");
-                Answer::data(tlv(0x6F, &[tlv(0x84, ACA), tlv(0xA5, &version)].concat())).sim()
+                crescendo::aca_template()
             }
             Application::CardManager => {
                 self.piv.log_out();
-                let limits = tlv(0x9F65, &[0xFF]);
-                Answer::data(tlv(0x6F, &[tlv(0x84, CARD_MANAGER), tlv(0xA5, &limits)].concat())).sim()
+                crescendo::card_manager_template()
             }
         }
     }
@@ -173,7 +174,7 @@ impl Chip {
         }
         let mut data = answer.data;
         let rest = data.split_off(limit);
-        if limit != 0x100 || command.extended {
+        if command.expect.is_some_and(|le| le != 0x100 || command.extended) {
             return Answer { data, ..answer };
         }
         let status = more(rest.len());

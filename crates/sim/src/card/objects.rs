@@ -1,11 +1,17 @@
-//! What is on a card when a person gets it: containers of SP 800-73 part 1, and keys.
+//! What is on a card when a person gets it: the containers of SP 800-73 part 1, and the keys.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::chuid::chuid;
+use super::history::key_history;
+use super::issue::{Stored, issued};
 use super::key::Key;
 use super::personality::{Personality, Profile};
-use crate::fixture::{self, Fixture};
+use crate::fault;
 use crate::tlv::tlv;
 
 pub(super) const CHUID: u32 = 0x5FC102;
@@ -35,40 +41,54 @@ pub(super) fn certificate_tag(key: u8) -> Option<u32> {
     })
 }
 
-/// A certificate container: plain DER, CertInfo 00.
-pub(super) fn certificate(fixture: &Fixture) -> Vec<u8> {
-    container(&[tlv(0x70, fixture.certificate), tlv(0x71, &[0])].concat())
+/// A certificate container: plain DER with CertInfo 00, or gzip with 01.
+pub(super) fn certificate(der: &[u8], compressed: bool) -> Vec<u8> {
+    let content = if compressed { gzip(der) } else { der.to_vec() };
+    with_info(&content, compressed)
 }
 
-/// The keys a card is issued with.
-pub(super) fn issued(personality: &Personality) -> Vec<(u8, &'static Fixture)> {
-    if personality.blank {
-        return Vec::new();
-    }
-    let four = [(0x9A, "9a"), (0x9C, "9c"), (0x9D, "9d"), (0x9E, "9e")];
-    let four = four.into_iter().filter_map(|(key, name)| Some((key, fixture::named(name)?)));
-    let retired = (1..=personality.retired.min(20)).filter_map(|n| Some((0x81 + n, fixture::retired(n)?)));
-    four.chain(retired).collect()
+/// A certificate container with no certificate in it, though it says so.
+pub(super) fn garbage(compressed: bool) -> Vec<u8> {
+    with_info(&fault::noise(300), compressed)
+}
+
+fn with_info(content: &[u8], compressed: bool) -> Vec<u8> {
+    container(&[tlv(0x70, content), tlv(0x71, &[u8::from(compressed)])].concat())
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    const MEMORY: &str = "writing to memory does not fail";
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect(MEMORY);
+    encoder.finish().expect(MEMORY)
 }
 
 pub(super) fn keys(personality: &Personality) -> BTreeMap<u8, Key> {
-    issued(personality).into_iter().map(|(reference, fixture)| (reference, Key::new(fixture))).collect()
+    issued(personality).into_iter().map(|(reference, key)| (reference, Key::new(key.fixture))).collect()
 }
 
 pub(super) fn objects(personality: &Personality) -> Objects {
     let mut objects = match personality.profile {
         Profile::KeyV3 => allocated(),
-        Profile::Piv => Objects::from([(DISCOVERY, discovery())]),
+        Profile::Piv => Objects::new(),
     };
+    objects.extend(personality.pin_policy().map(|policy| (DISCOVERY, discovery(policy))));
     if !personality.blank {
         objects.insert(CHUID, tlv(0x53, &chuid(&personality.guid)));
         objects.insert(CCC, container(&capabilities()));
-        objects.insert(KEY_HISTORY, container(&key_history(personality.retired.min(20))));
+        objects.extend(key_history(personality).map(|content| (KEY_HISTORY, container(&content))));
         objects.insert(PRINTED_INFORMATION, container(&printed_information()));
     }
-    for (key, fixture) in issued(personality) {
-        objects.extend(certificate_tag(key).map(|tag| (tag, certificate(fixture))));
+    for (reference, key) in issued(personality) {
+        let answer = match key.certificate {
+            Stored::Whole => certificate(key.fixture.certificate, personality.compressed),
+            Stored::Garbage => garbage(personality.compressed),
+            Stored::Elsewhere => continue,
+        };
+        objects.extend(certificate_tag(reference).map(|tag| (tag, answer)));
     }
+    let absent = [(personality.no_chuid, CHUID), (personality.no_key_history, KEY_HISTORY)];
+    objects.retain(|tag, _| !absent.contains(&(true, *tag)));
     objects
 }
 
@@ -91,11 +111,6 @@ fn capabilities() -> Vec<u8> {
     before.chain(tlv(0xF5, &[0x10])).chain(after).collect()
 }
 
-/// All retired certificates are on the card, so there is no URL.
-fn key_history(retired: u8) -> Vec<u8> {
-    [tlv(0xC1, &[retired]), tlv(0xC2, &[0])].concat()
-}
-
 fn printed_information() -> Vec<u8> {
     [
         tlv(0x01, b"Crescendo Test Holder"),
@@ -107,15 +122,15 @@ fn printed_information() -> Vec<u8> {
     .concat()
 }
 
-/// PIV PIN only, neither global PIN nor VCI.
-fn discovery() -> Vec<u8> {
-    let policy = tlv(0x5F2F, &[0x40, 0x00]);
-    tlv(0x7E, &[tlv(0x4F, super::piv::AID), policy].concat())
+/// The PIN usage policy, in the one object that has no 53 around it.
+fn discovery(policy: [u8; 2]) -> Vec<u8> {
+    tlv(0x7E, &[tlv(0x4F, super::piv::AID), tlv(0x5F2F, &policy)].concat())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
     use crate::hex;
 
     #[test]
@@ -126,16 +141,17 @@ mod tests {
 
     #[test]
     fn key_history_and_discovery() {
-        assert_eq!(hex::encode(&container(&key_history(0))), "5308C10100C20100FE00");
-        assert_eq!(hex::encode(&discovery()), "7E124F0BA0000003080000100001005F2F024000");
+        let none = key_history(&Personality::piv()).unwrap();
+        assert_eq!(hex::encode(&container(&none)), "5308C10100C20100FE00");
+        assert_eq!(hex::encode(&discovery([0x40, 0])), "7E124F0BA0000003080000100001005F2F024000");
     }
 
     #[test]
-    fn retired_keys_are_all_different() {
-        let twenty = Personality { retired: 20, ..Personality::key_v3() };
-        let mut seen: Vec<_> = issued(&twenty).into_iter().map(|(_, fixture)| fixture.key).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen.len(), 24);
+    fn a_compressed_certificate_is_shorter_and_begins_as_gzip_does() {
+        let der = fixture::named("rsa-4096").unwrap().certificate;
+        let (plain, compressed) = (certificate(der, false), certificate(der, true));
+        assert!(compressed.len() < plain.len());
+        assert_eq!(compressed[8..11], [0x1F, 0x8B, 0x08]);
+        assert!(compressed.ends_with(&[0x71, 1, 1, 0xFE, 0]));
     }
 }

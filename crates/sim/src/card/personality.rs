@@ -1,5 +1,6 @@
 //! Who a virtual card is: crescendo.md part 8.1, and a plain card of SP 800-73.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crate::fixture::Algorithm;
@@ -7,7 +8,7 @@ use crate::fixture::Algorithm;
 /// Which kind of card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// HID Crescendo Key V3, dialect C4000, as far as it is known; the rest is marked [SIM] in the log.
+    /// HID Crescendo Key V3, dialect C4000, as far as it is known; the rest is marked `[SIM]` in the log.
     KeyV3,
     /// A plain card of SP 800-73, of no vendor.
     Piv,
@@ -60,6 +61,28 @@ impl Profile {
     }
 }
 
+/// How a Key V3 words its answer to GET PIV PROPERTIES (crescendo.md 8.3): the same keys either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Properties {
+    /// Version and keys, nothing around them.
+    #[default]
+    Bare,
+    /// In 53, with counts, the containers without keys, and access rules of unknown coding.
+    Wrapped,
+}
+
+impl FromStr for Properties {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "bare" => Ok(Self::Bare),
+            "wrapped" => Ok(Self::Wrapped),
+            _ => Err(format!("no variant {text}: bare or wrapped")),
+        }
+    }
+}
+
 /// Everything that may differ between two virtual cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Personality {
@@ -69,18 +92,47 @@ pub struct Personality {
     pub blank: bool,
     /// How many retired keys there are, 0 to 20: RSA-2048 and P-256 in turn.
     pub retired: u8,
+    /// How many more there are whose certificates are elsewhere: the highest references, as far as they are free.
+    pub off_card: u8,
+    /// Keys of another kind than usual, or none, by reference: 9A, 9C, 9D, 9E, 82 to 95.
+    pub keys: BTreeMap<u8, Option<Algorithm>>,
+    /// Certificates are stored as gzip, with CertInfo 01.
+    pub compressed: bool,
+    /// Keys whose certificate containers hold bytes that are no certificate.
+    pub garbage: BTreeSet<u8>,
+    /// Containers (`0x5FC10A`) that answer GET DATA with a status word alone, every time.
+    pub refused: BTreeMap<u32, u16>,
     /// The card UUID of the CHUID; GUID and serial number of the token.
     pub guid: [u8; 16],
+    /// There is no CHUID.
+    pub no_chuid: bool,
+    /// There is no Key History.
+    pub no_key_history: bool,
+    /// The Key History claims so many keys on the card, whatever there are.
+    pub key_history: Option<u8>,
+    /// The URL in the Key History, instead of the one that names [`Personality::off_card_file`].
+    pub history_url: Option<String>,
     /// 6 to 8 digits.
     pub pin: String,
     /// 8 digits, or none (`puk=none` in crescendo.md part 8.1).
     pub puk: Option<String>,
+    /// The PIN usage policy of the Discovery object; `None` for the usual one: 60 10 with a global PIN, else 40 00 on
+    /// a plain card and no Discovery object on a Key V3.
+    pub policy: Option<[u8; 2]>,
+    /// The global PIN, key reference 00, if the policy lets it be used (bit 6).
+    pub global_pin: Option<String>,
     /// Takes extended APDUs, and says so in SELECT (7F66).
     pub extended: bool,
     /// A Key V3 that answers SELECT as the 2300 family does, with a label.
     pub label: bool,
     /// A Key V3 that does not know VERIFY with P1 = FF.
     pub no_clear: bool,
+    /// How a Key V3 words PROPERTIES.
+    pub properties: Properties,
+    /// The chip's serial number in the CPLC of a Key V3.
+    pub ic_serial: u32,
+    /// A chip type with letters in the CPLC, so that no decimal serial number can be made of it.
+    pub hex_cplc: bool,
 }
 
 impl Personality {
@@ -90,12 +142,26 @@ impl Personality {
             profile: Profile::KeyV3,
             blank: false,
             retired: 0,
+            off_card: 0,
+            keys: BTreeMap::new(),
+            compressed: false,
+            garbage: BTreeSet::new(),
+            refused: BTreeMap::new(),
             guid: *b"\xC4\x00\x0C\x4E\x5C\xE4\x4D\x01\x8A\x11\x00\x00\x00\x00\x00\x01",
+            no_chuid: false,
+            no_key_history: false,
+            key_history: None,
+            history_url: None,
             pin: "123456".into(),
             puk: None,
+            policy: None,
+            global_pin: None,
             extended: false,
             label: false,
             no_clear: false,
+            properties: Properties::Bare,
+            ic_serial: 0x0012_3456,
+            hex_cplc: false,
         }
     }
 
@@ -113,6 +179,26 @@ impl Personality {
             ..Self::key_v3()
         }
     }
+
+    /// What a server would have at the URL of the Key History: the certificates that are not on the card
+    /// (OffCardKeyHistoryFile of SP 800-73 part 1, 3.3.3).
+    pub fn off_card_file(&self) -> Vec<u8> {
+        super::history::off_card_file(self)
+    }
+
+    pub(super) fn pin_policy(&self) -> Option<[u8; 2]> {
+        self.policy.or(match self.profile {
+            _ if self.global_pin.is_some() => Some([0x60, 0x10]),
+            Profile::KeyV3 => None,
+            Profile::Piv => Some([0x40, 0x00]),
+        })
+    }
+
+    /// The global PIN, where the policy has one.
+    pub(super) fn usable_global_pin(&self) -> Option<&str> {
+        let named = self.pin_policy().is_some_and(|[first, _]| first & 0x20 != 0);
+        self.global_pin.as_deref().filter(|_| named)
+    }
 }
 
 #[cfg(test)]
@@ -124,5 +210,15 @@ mod tests {
         for profile in [Profile::KeyV3, Profile::Piv] {
             assert_eq!(profile.atr()[1..].iter().fold(0, |sum, byte| sum ^ byte), 0, "{profile:?}");
         }
+    }
+
+    #[test]
+    fn the_policy_decides_on_the_global_pin() {
+        let global = Personality { global_pin: Some("654321".into()), ..Personality::piv() };
+        assert_eq!(global.pin_policy(), Some([0x60, 0x10]));
+        assert!(global.usable_global_pin().is_some());
+        assert!(Personality { policy: Some([0x40, 0]), ..global }.usable_global_pin().is_none());
+        assert_eq!(Personality::piv().pin_policy(), Some([0x40, 0]));
+        assert_eq!(Personality::key_v3().pin_policy(), None);
     }
 }

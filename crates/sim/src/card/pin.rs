@@ -1,4 +1,4 @@
-//! A secret with a retry counter: PIN and PUK.
+//! A secret with a retry counter: PIN, global PIN and PUK.
 
 use std::ops::RangeInclusive;
 
@@ -9,6 +9,8 @@ pub(super) struct Secret {
     value: [u8; 8],
     tries: u8,
     limit: u8,
+    /// It was verified, and nothing has undone that since.
+    pub(super) verified: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -24,17 +26,20 @@ impl Secret {
         for (place, digit) in value.iter_mut().zip(digits.bytes()) {
             *place = digit;
         }
-        Self { value, tries: limit, limit }
+        Self { value, tries: limit, limit, verified: false }
     }
 
+    /// Compares, and counts. Being right is not yet being verified: that is for VERIFY and CHANGE to say.
     pub(super) fn check(&mut self, given: &[u8]) -> Check {
         if self.tries == 0 {
+            self.verified = false;
             return Check::Blocked;
         }
         if given == self.value {
             self.tries = self.limit;
             return Check::Right;
         }
+        self.verified = false;
         self.tries -= 1;
         Check::Wrong { left: self.tries }
     }
@@ -50,6 +55,7 @@ impl Secret {
 
     pub(super) fn block(&mut self) {
         self.tries = 0;
+        self.verified = false;
     }
 }
 
@@ -71,7 +77,9 @@ mod tests {
         assert_eq!(pin.check(b"999999\xFF\xFF"), Check::Wrong { left: 1 });
         assert_eq!(pin.check(b"123456\xFF\xFF"), Check::Right);
         assert_eq!(pin.tries(), 2);
+        pin.verified = true;
         pin.check(b"");
+        assert!(!pin.verified);
         assert_eq!(pin.check(b""), Check::Wrong { left: 0 });
         assert_eq!(pin.check(b"123456\xFF\xFF"), Check::Blocked);
     }

@@ -1,14 +1,15 @@
 //! The PIV application (SP 800-73 part 2), in the words of crescendo.md part 8.3 where the profile is a Key V3.
 
 mod authenticate;
+mod properties;
 mod reference;
 
 use std::collections::BTreeMap;
 
 use super::chip::EXTENDED_COMMAND;
 use super::key::Key;
-use super::objects::{self, KEY_REFERENCES, Objects, PRINTED_INFORMATION};
-use super::personality::{Personality, Profile};
+use super::objects::{self, Objects, PRINTED_INFORMATION};
+use super::personality::{Personality, Profile, Properties};
 use super::pin::Secret;
 use crate::apdu::{Answer, Command};
 use crate::fixture::{Algorithm, Fixture};
@@ -19,16 +20,22 @@ pub(super) const AID: &[u8] = b"\xA0\x00\x00\x03\x08\x00\x00\x10\x00\x01\x00";
 const RID: &[u8] = b"\xA0\x00\x00\x03\x08";
 const PIX: &[u8] = b"\x00\x00\x10\x00\x01\x00";
 
+/// Like no other counter of these cards, so that one cannot be taken for another.
+const GLOBAL_TRIES: u8 = 5;
+
 pub(super) struct Piv {
     profile: Profile,
     template: Answer,
     pub(super) objects: Objects,
+    /// Containers that answer a status word and nothing else.
+    pub(super) refused: BTreeMap<u32, u16>,
+    compressed: bool,
     keys: BTreeMap<u8, Key>,
     pub(super) pin: Secret,
     pub(super) puk: Option<Secret>,
+    pub(super) global_pin: Option<Secret>,
     no_clear: bool,
-    /// The PIN was verified and nothing has undone it since.
-    pub(super) verified: bool,
+    variant: Properties,
     /// The very last command was a successful VERIFY: "PIN Always" needs that.
     pub(super) fresh: bool,
     pub(super) worked: Option<Algorithm>,
@@ -41,19 +48,36 @@ impl Piv {
             profile,
             template: template(personality),
             objects: objects::objects(personality),
+            refused: personality.refused.clone(),
+            compressed: personality.compressed,
             keys: objects::keys(personality),
             pin: Secret::new(&personality.pin, profile.pin_tries()),
             puk: personality.puk.as_deref().map(|puk| Secret::new(puk, profile.puk_tries())),
+            global_pin: personality.usable_global_pin().map(|pin| Secret::new(pin, GLOBAL_TRIES)),
             no_clear: personality.no_clear && profile == Profile::KeyV3,
-            verified: false,
+            variant: personality.properties,
             fresh: false,
             worked: None,
         }
     }
 
+    /// Another application was selected. What belongs to the whole card outlives that: the global PIN.
     pub(super) fn log_out(&mut self) {
-        self.verified = false;
+        self.pin.verified = false;
         self.fresh = false;
+    }
+
+    /// Power on, or a reset.
+    pub(super) fn reset(&mut self) {
+        self.log_out();
+        if let Some(global) = &mut self.global_pin {
+            global.verified = false;
+        }
+    }
+
+    /// Whether the access rule "PIN" is met (SP 800-73 part 1, 3.3.2: by either PIN).
+    fn has_pin(&self) -> bool {
+        self.pin.verified || self.global_pin.as_ref().is_some_and(|global| global.verified)
     }
 
     /// Selecting PIV again leaves the login as it is (SP 800-73 part 2, 3.1.1).
@@ -63,13 +87,27 @@ impl Piv {
 
     pub(super) fn install(&mut self, reference: u8, fixture: &Fixture) {
         self.keys.insert(reference, Key::new(fixture));
-        self.objects
-            .extend(objects::certificate_tag(reference).map(|tag| (tag, objects::certificate(fixture))));
+        let certificate = objects::certificate(fixture.certificate, self.compressed);
+        self.objects.extend(objects::certificate_tag(reference).map(|tag| (tag, certificate)));
+    }
+
+    /// Leaves the key as it is, and makes its certificate unreadable.
+    pub(super) fn spoil(&mut self, reference: u8) {
+        let garbage = objects::garbage(self.compressed);
+        self.objects.extend(objects::certificate_tag(reference).map(|tag| (tag, garbage)));
     }
 
     pub(super) fn restore(&mut self, personality: &Personality) {
         self.objects = objects::objects(personality);
+        self.refused = personality.refused.clone();
         self.keys = objects::keys(personality);
+    }
+
+    /// How many keys and certificates take up memory.
+    pub(super) fn stored(&self) -> usize {
+        let tags = objects::KEY_REFERENCES.into_iter().filter_map(objects::certificate_tag);
+        let filled = tags.filter_map(|tag| self.objects.get(&tag)).filter(|object| object[..] != [0x53, 0]);
+        self.keys.len() + filled.count()
     }
 
     pub(super) fn command(&mut self, command: &Command) -> Answer {
@@ -81,8 +119,8 @@ impl Piv {
             (0x00, 0x87) => self.general_authenticate(command, fresh),
             (0x00, 0xCB) => self.read(command),
             // Writing needs more than this card knows yet; a card whose issuer keeps the right answers so too.
-            (0x00, 0xDB | 0x47) => Answer::status(0x6982).sim_if(self.verified),
-            (0x80, 0x56) if self.profile == Profile::KeyV3 => Answer::data(self.properties()).sim(),
+            (0x00, 0xDB | 0x47) => Answer::status(0x6982).sim_if(self.has_pin()),
+            (0x80, 0x56) if self.profile == Profile::KeyV3 => self.properties(command),
             (0x80, _) if self.profile == Profile::Piv => Answer::status(0x6E00),
             _ => Answer::status(0x6D00),
         }
@@ -99,38 +137,16 @@ impl Piv {
             }
             _ => return Answer::status(0x6A80),
         };
-        if needs_pin(tag) && !self.verified {
+        if let Some(status) = self.refused.get(&tag) {
+            return Answer::status(*status).sim();
+        }
+        if needs_pin(tag) && !self.has_pin() {
             return Answer::status(0x6982).sim();
         }
         match self.objects.get(&tag) {
             Some(object) => Answer::data(object.clone()),
             None => Answer::status(0x6A82).sim(),
         }
-    }
-
-    /// GET PIV PROPERTIES of the C4000 dialect, the body of part 8.3: our keys count as injected.
-    fn properties(&self) -> Vec<u8> {
-        let mut body = tlv(0x01, b"\x21\x04\x00\x00\x01\x02");
-        for reference in KEY_REFERENCES {
-            let [algorithm, units, status] = match self.keys.get(&reference).map(|key| key.algorithm) {
-                None => [0x07, 0x20, 0x00],
-                Some(algorithm) => [self.profile.algorithm_byte(algorithm), units(algorithm), 0x81],
-            };
-            let slot = [tlv(0x48, &[reference]), tlv(0x43, &[algorithm, units, status, status, 0])].concat();
-            body.extend(tlv(0x51, &slot));
-        }
-        body
-    }
-}
-
-/// Key length in units of 64 bits.
-fn units(algorithm: Algorithm) -> u8 {
-    match algorithm {
-        Algorithm::Rsa2048 => 0x20,
-        Algorithm::Rsa3072 => 0x30,
-        Algorithm::Rsa4096 => 0x40,
-        Algorithm::P256 => 0x04,
-        Algorithm::P384 => 0x06,
     }
 }
 

@@ -6,6 +6,7 @@ use link::LinkError;
 
 use super::chip::Chip;
 use super::{Counts, Personality};
+use crate::apdu::Command;
 use crate::fault::{self, Faults, What};
 use crate::hex;
 use crate::latency::{Latency, key_time};
@@ -64,6 +65,7 @@ impl State {
         self.still_there(epoch)?;
 
         self.log.command(apdu);
+        self.counts.verifies += u64::from(presents_pin(apdu));
         let (answer, sim) = match fault.as_ref() {
             Some(What::Garbage) => (fault::garbage(), false),
             Some(What::Status(status)) => (status.to_be_bytes().to_vec(), false),
@@ -135,4 +137,9 @@ impl State {
         let worked = self.chip.worked().filter(|_| self.key_time).map_or(Duration::ZERO, key_time);
         worked + self.latency.delay(bytes)
     }
+}
+
+/// VERIFY with something to compare. Counted where it is sent: a PIN that a fault swallows has been given away too.
+fn presents_pin(apdu: &[u8]) -> bool {
+    Command::parse(apdu).is_some_and(|command| command.ins == 0x20 && !command.data.is_empty())
 }

@@ -6,6 +6,7 @@ use crescendo_sim::SimCard;
 
 pub(crate) const SELECT_PIV: &str = "00A404000BA00000030800001000010000";
 pub(crate) const SELECT_ACA: &str = "00A4040007A000000079100000";
+pub(crate) const SELECT_CARD_MANAGER: &str = "00A4040007A000000151000000";
 pub(crate) const VERIFY_123456: &str = "0020008008313233343536FFFF";
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

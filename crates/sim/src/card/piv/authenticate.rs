@@ -22,7 +22,7 @@ impl Piv {
         }
         if !self.allowed(reference, fresh) {
             // How a Crescendo treats 9C has not been measured.
-            return Answer::status(0x6982).sim_if(self.verified);
+            return Answer::status(0x6982).sim_if(self.has_pin());
         }
         match use_key(key, reference, self.profile, &command.data) {
             Some(result) => {
@@ -44,8 +44,8 @@ impl Piv {
     fn allowed(&self, reference: u8, fresh: bool) -> bool {
         match reference {
             0x9E => true,
-            0x9C => self.verified && fresh,
-            _ => self.verified,
+            0x9C => self.has_pin() && fresh,
+            _ => self.has_pin(),
         }
     }
 }

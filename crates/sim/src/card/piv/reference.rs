@@ -3,63 +3,54 @@
 use super::Piv;
 use crate::apdu::{Answer, Command};
 use crate::card::personality::Profile;
-use crate::card::pin::{Check, PIN_LENGTH, well_formed};
+use crate::card::pin::{Check, PIN_LENGTH, Secret, well_formed};
 
+/// Of the whole card, where the PIN usage policy has one; no Crescendo is known to.
+const GLOBAL_PIN: u8 = 0x00;
 const PIN: u8 = 0x80;
 const PUK: u8 = 0x81;
 
 impl Piv {
     pub(super) fn verify(&mut self, command: &Command) -> Answer {
-        match (command.p1, command.p2, &command.data[..]) {
-            (0x00, PIN, []) => self.pin_state(),
-            (0x00, PIN, pin) => self.verify_pin(pin),
-            (0xFF, PIN, []) if self.no_clear => Answer::status(0x6A86).sim(),
-            (0xFF, PIN, []) => {
-                self.verified = false;
+        let (reference, profile, no_clear) = (command.p2, self.profile, self.no_clear);
+        if (command.p1, reference) == (0x00, PUK) && command.data.is_empty() && profile == Profile::KeyV3 {
+            return self.puk_state();
+        }
+        let Some(pin) = self.secret(reference).filter(|_| reference != PUK) else {
+            return Answer::status(if command.p1 == 0x00 { 0x6A88 } else { 0x6A86 }).sim();
+        };
+        let answer = match (command.p1, &command.data[..]) {
+            (0x00, []) => state(pin),
+            (0x00, given) => {
+                let answer = compare(pin, given, profile);
+                self.fresh = answer.status == 0x9000;
+                answer
+            }
+            (0xFF, []) if no_clear => Answer::status(0x6A86).sim(),
+            (0xFF, []) => {
+                pin.verified = false;
                 Answer::status(0x9000).sim()
             }
-            (0xFF, PIN, _) => Answer::status(0x6A80).sim(),
-            (0x00, PUK, []) if self.profile == Profile::KeyV3 => self.puk_state(),
-            (0x00, ..) => Answer::status(0x6A88).sim(),
+            (0xFF, _) => Answer::status(0x6A80).sim(),
             _ => Answer::status(0x6A86).sim(),
-        }
+        };
+        answer.sim_if(reference == GLOBAL_PIN)
     }
 
-    fn pin_state(&self) -> Answer {
-        if self.verified {
-            return Answer::status(0x9000);
-        }
-        match self.pin.tries() {
-            0 => Answer::status(0x6983),
-            left => wrong(left),
+    fn secret(&mut self, reference: u8) -> Option<&mut Secret> {
+        match reference {
+            GLOBAL_PIN => self.global_pin.as_mut(),
+            PIN => Some(&mut self.pin),
+            PUK => self.puk.as_mut(),
+            _ => None,
         }
     }
 
     fn puk_state(&self) -> Answer {
-        match self.puk.as_ref().map(|puk| puk.tries()) {
+        match self.puk.as_ref().map(Secret::tries) {
             None => Answer::status(0x6A88).sim(),
             Some(0) => Answer::status(0x6983).sim(),
             Some(left) => wrong(left).sim(),
-        }
-    }
-
-    fn verify_pin(&mut self, pin: &[u8]) -> Answer {
-        if self.pin.tries() == 0 {
-            self.verified = false;
-            return Answer::status(0x6983);
-        }
-        if let Some(status) = self.malformed(pin, 8) {
-            return Answer::status(status).sim();
-        }
-        match self.pin.check(pin) {
-            Check::Right => {
-                (self.verified, self.fresh) = (true, true);
-                Answer::status(0x9000)
-            }
-            other => {
-                self.verified = false;
-                refusal(&other)
-            }
         }
     }
 
@@ -67,79 +58,89 @@ impl Piv {
         if command.p1 != 0 {
             return Answer::status(0x6A86).sim();
         }
-        let secret = match command.p2 {
-            PIN => Some(&mut self.pin),
-            PUK => self.puk.as_mut(),
-            _ => None,
-        };
-        let Some(secret) = secret else {
+        let (reference, profile) = (command.p2, self.profile);
+        let Some(secret) = self.secret(reference) else {
             return Answer::status(0x6A88).sim();
         };
-        if secret.tries() == 0 {
-            return Answer::status(0x6983);
-        }
-        let Some((old, new)) = halves(&command.data) else {
-            return Answer::status(self.wrong_length()).sim();
+        let length = if reference == PUK { 8..=8 } else { PIN_LENGTH };
+        let answer = match exchange(secret, &command.data, profile) {
+            Err(answer) => answer,
+            Ok(new) => match well_formed(new, length) {
+                None => Answer::status(0x6A80),
+                Some(new) => {
+                    secret.replace(new);
+                    secret.verified = true;
+                    Answer::status(0x9000)
+                }
+            },
         };
-        match secret.check(old) {
-            Check::Right => {}
-            other => {
-                self.verified &= command.p2 != PIN;
-                return refusal(&other);
-            }
-        }
-        let length = if command.p2 == PUK { 8..=8 } else { PIN_LENGTH };
-        let Some(new) = well_formed(new, length) else {
-            return Answer::status(0x6A80);
-        };
-        secret.replace(new);
-        self.verified |= command.p2 == PIN;
-        Answer::status(0x9000)
+        answer.sim_if(reference == GLOBAL_PIN)
     }
 
+    /// For the PIN alone: the standard has no way to unblock a global PIN or a PUK.
     pub(super) fn reset_retry_counter(&mut self, command: &Command) -> Answer {
         if command.p1 != 0 {
             return Answer::status(0x6A86).sim();
         }
+        let profile = self.profile;
         let Some(puk) = self.puk.as_mut().filter(|_| command.p2 == PIN) else {
             return Answer::status(0x6A88).sim();
         };
-        if puk.tries() == 0 {
-            return Answer::status(0x6983).sim();
-        }
-        let Some((given, new)) = halves(&command.data) else {
-            return Answer::status(self.wrong_length()).sim();
-        };
-        match puk.check(given) {
-            Check::Right => {}
-            other => return refusal(&other).sim(),
-        }
-        let Some(new) = well_formed(new, PIN_LENGTH) else {
-            return Answer::status(0x6A80).sim();
-        };
-        // It sets the PIN and does not verify it.
-        self.pin.replace(new);
-        Answer::status(0x9000).sim()
-    }
-
-    /// Why a PIN is not even compared. A Key V3 compares whatever has 8 bytes.
-    fn malformed(&self, pin: &[u8], len: usize) -> Option<u16> {
-        match self.profile {
-            Profile::KeyV3 => (pin.len() != len).then_some(0x6700),
-            Profile::Piv => well_formed(pin, PIN_LENGTH).is_none().then_some(0x6A80),
-        }
-    }
-
-    fn wrong_length(&self) -> u16 {
-        match self.profile {
-            Profile::KeyV3 => 0x6700,
-            Profile::Piv => 0x6A80,
+        match exchange(puk, &command.data, profile) {
+            Err(answer) => answer.sim(),
+            Ok(new) => match well_formed(new, PIN_LENGTH) {
+                None => Answer::status(0x6A80).sim(),
+                Some(new) => {
+                    // It sets the PIN and does not verify it.
+                    self.pin.replace(new);
+                    Answer::status(0x9000).sim()
+                }
+            },
         }
     }
 }
 
-fn halves(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    (data.len() == 16).then(|| data.split_at(8))
+fn state(pin: &Secret) -> Answer {
+    match pin.tries() {
+        _ if pin.verified => Answer::status(0x9000),
+        0 => Answer::status(0x6983),
+        left => wrong(left),
+    }
+}
+
+fn compare(pin: &mut Secret, given: &[u8], profile: Profile) -> Answer {
+    if let Some(status) = malformed(given, profile).filter(|_| pin.tries() > 0) {
+        return Answer::status(status).sim();
+    }
+    match pin.check(given) {
+        Check::Right => {
+            pin.verified = true;
+            Answer::status(0x9000)
+        }
+        other => refusal(&other),
+    }
+}
+
+/// Why a PIN is not even compared. A Key V3 compares whatever has 8 bytes.
+fn malformed(pin: &[u8], profile: Profile) -> Option<u16> {
+    match profile {
+        Profile::KeyV3 => (pin.len() != 8).then_some(0x6700),
+        Profile::Piv => well_formed(pin, PIN_LENGTH).is_none().then_some(0x6A80),
+    }
+}
+
+/// The second half of the data, once the first half was the secret.
+fn exchange<'d>(secret: &mut Secret, data: &'d [u8], profile: Profile) -> Result<&'d [u8], Answer> {
+    if secret.tries() == 0 {
+        return Err(Answer::status(0x6983));
+    }
+    let Some((old, new)) = data.split_at_checked(8).filter(|(_, new)| new.len() == 8) else {
+        return Err(Answer::status(if profile == Profile::KeyV3 { 0x6700 } else { 0x6A80 }).sim());
+    };
+    match secret.check(old) {
+        Check::Right => Ok(new),
+        other => Err(refusal(&other)),
+    }
 }
 
 fn wrong(left: u8) -> Answer {
