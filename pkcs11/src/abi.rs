@@ -29,7 +29,7 @@ use std::{
 use cryptoki_sys::*;
 use parking_lot::RwLock;
 
-use crate::{Error, Function, Provider, rv};
+use crate::{Error, Function, Provider, Settings, rv, settings::begin_log};
 
 pub use list::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 
@@ -108,7 +108,11 @@ unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
         if let Some(args) = unsafe { args.cast::<CK_C_INITIALIZE_ARGS>().as_ref() } {
             check_arguments(args)?;
         }
-        install(|| Arc::new(Provider::new(host::readers(), host::store(), host::clock())))
+        install(|| {
+            begin_log();
+            let settings = Settings::from_environment();
+            Arc::new(Provider::with_settings(host::readers(), host::store(), host::clock(), settings))
+        })
     })
 }
 

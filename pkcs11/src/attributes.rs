@@ -2,11 +2,12 @@
 
 use cryptoki_sys::*;
 use der::DateTime;
-use piv::{Algorithm, Certificate, KeyReference, PublicKey};
+use piv::{Algorithm, Certificate, KeyReference, ObjectId, PublicKey};
 
 use crate::{
     hash::Hash,
     object::{Key, id, label},
+    secret::Wanted,
 };
 
 /// Attributes and their values.
@@ -21,14 +22,19 @@ impl Attributes {
         self.0.iter().map(|(_, value)| value.len()).sum()
     }
 
-    /// What every object has. Nothing here can be changed, copied or destroyed.
+    /// What every object of a card has. Nothing here can be changed, copied or destroyed.
     fn of_class(class: CK_OBJECT_CLASS, label: &str, unique: &str) -> Self {
+        Self::of_any(class, label.as_bytes(), unique)
+            .flags(true, &[CKA_TOKEN])
+            .flags(false, &[CKA_DESTROYABLE])
+    }
+
+    fn of_any(class: CK_OBJECT_CLASS, label: &[u8], unique: &str) -> Self {
         Self(Vec::with_capacity(40))
             .number(CKA_CLASS, class)
-            .text(CKA_LABEL, label)
+            .bytes(CKA_LABEL, label)
             .text(CKA_UNIQUE_ID, unique)
-            .flags(true, &[CKA_TOKEN])
-            .flags(false, &[CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE])
+            .flags(false, &[CKA_MODIFIABLE, CKA_COPYABLE])
     }
 
     fn bytes(mut self, kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Self {
@@ -57,6 +63,16 @@ pub(crate) fn profile(id: CK_PROFILE_ID) -> Attributes {
         .number(CKA_PROFILE_ID, id)
 }
 
+/// CKO_DATA: a container of the card.
+pub(crate) fn data(object: ObjectId, label: &str, identifier: &[u8], content: &[u8]) -> Attributes {
+    let fingerprint = short_fingerprint(content);
+    Attributes::of_class(CKO_DATA, label, &format!("{object}-data-{fingerprint}"))
+        .flags(false, &[CKA_PRIVATE])
+        .text(CKA_APPLICATION, label)
+        .bytes(CKA_OBJECT_ID, identifier)
+        .bytes(CKA_VALUE, content)
+}
+
 /// CKO_CERTIFICATE. It is never trusted: that is not for the card to say.
 pub(crate) fn certificate(reference: KeyReference, certificate: &Certificate) -> Attributes {
     let validity = &certificate.validity;
@@ -82,9 +98,9 @@ pub(crate) fn certificate(reference: KeyReference, certificate: &Certificate) ->
 /// CKO_PUBLIC_KEY: the other half of every use of the private key.
 pub(crate) fn public_key(key: &Key) -> Attributes {
     key_attributes(key, CKO_PUBLIC_KEY, "public-key")
-        .flags(false, &[CKA_PRIVATE, CKA_TRUSTED, CKA_VERIFY_RECOVER, CKA_ENCAPSULATE])
+        .flags(false, &[CKA_PRIVATE, CKA_TRUSTED, CKA_VERIFY_RECOVER, CKA_ENCAPSULATE, CKA_WRAP])
         .flags(key.usage.sign, &[CKA_VERIFY])
-        .flags(key.usage.decrypt, &[CKA_ENCRYPT, CKA_WRAP])
+        .flags(key.usage.decrypt, &[CKA_ENCRYPT])
 }
 
 /// CKO_PRIVATE_KEY, with the public parts too: libp11 and pkcs11-provider ask for them here.
@@ -101,6 +117,24 @@ pub(crate) fn private_key(key: &Key) -> Attributes {
         .flags(key.usage.sign, &[CKA_SIGN])
         .flags(key.usage.decrypt, &[CKA_DECRYPT, CKA_UNWRAP])
         .flags(false, &[CKA_SIGN_RECOVER, CKA_DECAPSULATE])
+}
+
+/// CKO_SECRET_KEY, of a session; its value is not among these.
+pub(crate) fn secret_key(handle: CK_OBJECT_HANDLE, wanted: &Wanted, len: usize) -> Attributes {
+    let attributes = Attributes::of_any(CKO_SECRET_KEY, &wanted.label, &format!("secret-key-{handle}"))
+        .flags(true, &[CKA_DESTROYABLE])
+        .flags(false, &[CKA_TOKEN, CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_TRUSTED])
+        .flags(false, &[CKA_WRAP_WITH_TRUSTED])
+        .flags(wanted.private, &[CKA_PRIVATE])
+        .flags(wanted.sensitive, &[CKA_SENSITIVE])
+        .flags(wanted.extractable, &[CKA_EXTRACTABLE])
+        .number(CKA_KEY_TYPE, wanted.key_type)
+        .number(CKA_VALUE_LEN, len as CK_ULONG)
+        .number(CKA_KEY_GEN_MECHANISM, CK_ULONG::MAX)
+        .bytes(CKA_ID, &wanted.id)
+        .bytes(CKA_START_DATE, &[])
+        .bytes(CKA_END_DATE, &[]);
+    wanted.uses.iter().fold(attributes, |attributes, (kind, allowed)| attributes.flags(*allowed, &[*kind]))
 }
 
 /// What the two halves share.
@@ -161,9 +195,11 @@ fn date(moment: DateTime) -> Vec<u8> {
 
 /// The same text for the same object on the same card, in every process.
 fn unique(reference: KeyReference, name: &str, certificate: &Certificate) -> String {
-    let fingerprint = Hash::Sha256.of(&[&certificate.der]);
-    let hex: String = fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{reference}-{name}-{hex}")
+    format!("{reference}-{name}-{}", short_fingerprint(&certificate.der))
+}
+
+fn short_fingerprint(content: &[u8]) -> String {
+    Hash::Sha256.of(&[content])[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

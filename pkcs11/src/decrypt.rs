@@ -94,7 +94,8 @@ impl Provider {
         out.put(&self.finish_decrypting(&session, decrypting)?)
     }
 
-    fn finish_decrypting(
+    /// Has the card decrypt what was collected, and takes the padding off.
+    pub(crate) fn finish_decrypting(
         &self,
         session: &Session,
         decrypting: Decrypting,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use cryptoki_sys::*;
 use link::LinkError;
+use piv::StatusWord;
 
 use crate::function::Function;
 
@@ -32,6 +33,8 @@ pub enum Error {
     KeyType,
     KeyFunction,
     KeyIndigestible,
+    /// No key of such a size can be made.
+    KeySize,
     MechanismInvalid,
     MechanismParameter,
     OperationActive,
@@ -41,9 +44,20 @@ pub enum Error {
     DataInvalid,
     EncryptedLength,
     EncryptedInvalid,
+    SignatureLength,
+    SignatureInvalid,
     AttributeSensitive,
     AttributeUnknown,
+    AttributeValue,
+    TemplateIncomplete,
+    TemplateInconsistent,
     AlreadyLoggedIn,
+    /// The other of user and security officer is.
+    OtherLoggedIn,
+    /// The security officer is, and wants no session that cannot write.
+    OfficerLoggedIn,
+    /// There are such sessions, so the security officer cannot log in.
+    ReadOnlyExists,
     NotLoggedIn,
     UserType,
     /// The new PIN is too short or too long.
@@ -99,10 +113,13 @@ fn meaning(function: Function, error: &Error) -> CK_RV {
         Error::Async => CKR_SESSION_ASYNC_NOT_SUPPORTED,
         Error::ReadOnlySession => CKR_SESSION_READ_ONLY,
         Error::ObjectInvalid => CKR_OBJECT_HANDLE_INVALID,
+        Error::KeyInvalid if function == Function::UnwrapKey => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
         Error::KeyInvalid => CKR_KEY_HANDLE_INVALID,
+        Error::KeyType if function == Function::UnwrapKey => CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
         Error::KeyType => CKR_KEY_TYPE_INCONSISTENT,
         Error::KeyFunction => CKR_KEY_FUNCTION_NOT_PERMITTED,
         Error::KeyIndigestible => CKR_KEY_INDIGESTIBLE,
+        Error::KeySize => CKR_KEY_SIZE_RANGE,
         Error::MechanismInvalid => CKR_MECHANISM_INVALID,
         Error::MechanismParameter => CKR_MECHANISM_PARAM_INVALID,
         Error::OperationActive => CKR_OPERATION_ACTIVE,
@@ -110,11 +127,21 @@ fn meaning(function: Function, error: &Error) -> CK_RV {
         Error::BufferTooSmall => CKR_BUFFER_TOO_SMALL,
         Error::DataLength => CKR_DATA_LEN_RANGE,
         Error::DataInvalid => CKR_DATA_INVALID,
+        Error::EncryptedLength if function == Function::UnwrapKey => CKR_WRAPPED_KEY_LEN_RANGE,
+        Error::EncryptedInvalid if function == Function::UnwrapKey => CKR_WRAPPED_KEY_INVALID,
         Error::EncryptedLength => CKR_ENCRYPTED_DATA_LEN_RANGE,
         Error::EncryptedInvalid => CKR_ENCRYPTED_DATA_INVALID,
+        Error::SignatureLength => CKR_SIGNATURE_LEN_RANGE,
+        Error::SignatureInvalid => CKR_SIGNATURE_INVALID,
         Error::AttributeSensitive => CKR_ATTRIBUTE_SENSITIVE,
         Error::AttributeUnknown => CKR_ATTRIBUTE_TYPE_INVALID,
+        Error::AttributeValue => CKR_ATTRIBUTE_VALUE_INVALID,
+        Error::TemplateIncomplete => CKR_TEMPLATE_INCOMPLETE,
+        Error::TemplateInconsistent => CKR_TEMPLATE_INCONSISTENT,
         Error::AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN,
+        Error::OtherLoggedIn => CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+        Error::OfficerLoggedIn => CKR_SESSION_READ_WRITE_SO_EXISTS,
+        Error::ReadOnlyExists => CKR_SESSION_READ_ONLY_EXISTS,
         Error::NotLoggedIn => CKR_USER_NOT_LOGGED_IN,
         Error::UserType => CKR_USER_TYPE_INVALID,
         Error::PinLength => CKR_PIN_LEN_RANGE,
@@ -140,8 +167,13 @@ fn card_meaning(function: Function, error: &piv::Error) -> CK_RV {
         piv::Error::WrongPin { .. } | piv::Error::PinFormat if function.takes_pin() => CKR_PIN_INCORRECT,
         piv::Error::WrongPin { .. } | piv::Error::Blocked | piv::Error::NotLoggedIn => CKR_USER_NOT_LOGGED_IN,
         piv::Error::NotPiv if function.asks_slot() => CKR_TOKEN_NOT_RECOGNIZED,
+        // The card has no PUK, or does not take one.
+        piv::Error::NotFound if function.sets_pin() => CKR_FUNCTION_NOT_SUPPORTED,
+        piv::Error::Refused { status: StatusWord(0x6A80), .. } if function.sets_pin() => CKR_PIN_INVALID,
         piv::Error::NotFound if function.takes_pin() => CKR_USER_PIN_NOT_INITIALIZED,
         piv::Error::Input(_) if function.decrypts() => CKR_ENCRYPTED_DATA_INVALID,
+        piv::Error::Input(_) if function == Function::UnwrapKey => CKR_WRAPPED_KEY_INVALID,
+        piv::Error::Input(_) if function == Function::DeriveKey => CKR_MECHANISM_PARAM_INVALID,
         piv::Error::Input(_) => CKR_DATA_INVALID,
         piv::Error::Unsupported(_) => CKR_FUNCTION_NOT_SUPPORTED,
         _ => CKR_DEVICE_ERROR,
@@ -168,7 +200,7 @@ impl std::error::Error for Error {
 
 #[cfg(test)]
 mod tests {
-    use piv::{KeyReference, StatusWord};
+    use piv::KeyReference;
 
     use super::*;
 
@@ -220,6 +252,7 @@ mod tests {
             KeyType,
             KeyFunction,
             KeyIndigestible,
+            KeySize,
             MechanismInvalid,
             MechanismParameter,
             OperationActive,
@@ -229,9 +262,17 @@ mod tests {
             DataInvalid,
             EncryptedLength,
             EncryptedInvalid,
+            SignatureLength,
+            SignatureInvalid,
             AttributeSensitive,
             AttributeUnknown,
+            AttributeValue,
+            TemplateIncomplete,
+            TemplateInconsistent,
             AlreadyLoggedIn,
+            OtherLoggedIn,
+            OfficerLoggedIn,
+            ReadOnlyExists,
             NotLoggedIn,
             UserType,
             PinLength,

@@ -92,6 +92,16 @@ const ENCRYPTED: &[CK_RV] = &[
     CKR_OPERATION_NOT_INITIALIZED,
     CKR_USER_NOT_LOGGED_IN,
 ];
+const SIGNED: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
+    CKR_DATA_INVALID,
+    CKR_DATA_LEN_RANGE,
+    CKR_FUNCTION_CANCELED,
+    CKR_OPERATION_NOT_INITIALIZED,
+    CKR_SIGNATURE_INVALID,
+    CKR_SIGNATURE_LEN_RANGE,
+    CKR_TOKEN_RESOURCE_EXCEEDED,
+];
 const PIN: &[CK_RV] = &[
     CKR_ARGUMENTS_BAD,
     CKR_FUNCTION_CANCELED,
@@ -119,6 +129,35 @@ const WRITE: &[CK_RV] = &[
     CKR_TOKEN_WRITE_PROTECTED,
     CKR_USER_NOT_LOGGED_IN,
 ];
+/// What DeriveKey and UnwrapKey share: a template for a new key.
+const NEW_KEY: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
+    CKR_ATTRIBUTE_READ_ONLY,
+    CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_ATTRIBUTE_VALUE_INVALID,
+    CKR_CURVE_NOT_SUPPORTED,
+    CKR_DOMAIN_PARAMS_INVALID,
+    CKR_FUNCTION_CANCELED,
+    CKR_KEY_FUNCTION_NOT_PERMITTED,
+    CKR_MECHANISM_INVALID,
+    CKR_MECHANISM_PARAM_INVALID,
+    CKR_OPERATION_ACTIVE,
+    CKR_PIN_EXPIRED,
+    CKR_SESSION_READ_ONLY,
+    CKR_TEMPLATE_INCOMPLETE,
+    CKR_TEMPLATE_INCONSISTENT,
+    CKR_TOKEN_WRITE_PROTECTED,
+    CKR_USER_NOT_LOGGED_IN,
+];
+const DERIVE: &[CK_RV] = &[CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT];
+const UNWRAP: &[CK_RV] = &[
+    CKR_BUFFER_TOO_SMALL,
+    CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    CKR_UNWRAPPING_KEY_SIZE_RANGE,
+    CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+    CKR_WRAPPED_KEY_INVALID,
+    CKR_WRAPPED_KEY_LEN_RANGE,
+];
 
 impl Function {
     /// Whether the standard lets this function return this code.
@@ -130,12 +169,18 @@ impl Function {
             Scope::Session => TOKEN.contains(&code) || SESSION.contains(&code),
         };
         let initialised = self.scope() != Scope::Entry && code == CKR_CRYPTOKI_NOT_INITIALIZED;
-        shared || initialised || ALWAYS.contains(&code) || self.own().contains(&code)
+        let makes_key = matches!(self, Self::DeriveKey | Self::UnwrapKey) && NEW_KEY.contains(&code);
+        shared || initialised || makes_key || ALWAYS.contains(&code) || self.own().contains(&code)
     }
 
     /// Whether a PIN is given in the call, so that what is wrong with it can be told.
     pub(crate) fn takes_pin(self) -> bool {
-        matches!(self, Self::Login | Self::LoginUser | Self::SetPIN)
+        matches!(self, Self::Login | Self::LoginUser) || self.sets_pin()
+    }
+
+    /// Whether a new PIN is given.
+    pub(crate) fn sets_pin(self) -> bool {
+        matches!(self, Self::SetPIN | Self::InitPIN)
     }
 
     /// Whether it asks for the token in a slot, with no session that could die with it.
@@ -274,7 +319,7 @@ impl Function {
 
     fn own_with_operations(self) -> &'static [CK_RV] {
         match self {
-            Self::DecryptInit | Self::SignInit => KEY_INIT,
+            Self::EncryptInit | Self::DecryptInit | Self::SignInit | Self::VerifyInit => KEY_INIT,
             Self::DigestInit => &[
                 CKR_ARGUMENTS_BAD,
                 CKR_FUNCTION_CANCELED,
@@ -287,6 +332,8 @@ impl Function {
             ],
             Self::Decrypt | Self::DecryptUpdate | Self::DecryptFinal => ENCRYPTED,
             Self::Sign | Self::SignUpdate | Self::SignFinal => DATA,
+            Self::Encrypt | Self::EncryptUpdate | Self::EncryptFinal => DATA,
+            Self::Verify | Self::VerifyUpdate | Self::VerifyFinal => SIGNED,
             Self::Digest | Self::DigestUpdate | Self::DigestFinal => &[
                 CKR_ARGUMENTS_BAD,
                 CKR_BUFFER_TOO_SMALL,
@@ -308,6 +355,8 @@ impl Function {
                 CKR_RANDOM_SEED_NOT_SUPPORTED,
                 CKR_USER_NOT_LOGGED_IN,
             ],
+            Self::DeriveKey => DERIVE,
+            Self::UnwrapKey => UNWRAP,
             Self::GetFunctionStatus | Self::CancelFunction => &[CKR_FUNCTION_NOT_PARALLEL],
             // What we do not offer says so, or that its session is gone: no list of its own is needed.
             _ => &[],

@@ -18,7 +18,7 @@ impl Provider {
         let _ = self.refresh();
         let present = if slot.view().is_present() { CKF_TOKEN_PRESENT } else { 0 };
         Ok(CK_SLOT_INFO {
-            slotDescription: padded(&slot.reader),
+            slotDescription: padded(slot.reader().unwrap_or("Crescendo: next reader")),
             manufacturerID: padded(""),
             flags: present | CKF_REMOVABLE_DEVICE | CKF_HW_SLOT,
             hardwareVersion: version(0, 0),

@@ -10,8 +10,11 @@
 
 pub mod abi;
 mod attributes;
+mod data;
 mod decrypt;
+mod derive;
 mod digest;
+mod encrypt;
 mod error;
 mod events;
 mod function;
@@ -25,10 +28,15 @@ mod output;
 mod padding;
 mod provider;
 mod search;
+mod secret;
 mod session;
+mod settings;
 mod sign;
 mod slot;
+mod template;
+mod unwrap;
 mod usage;
+mod verify;
 mod view;
 
 pub use error::{Error, rv};
@@ -37,4 +45,5 @@ pub use mechanism::{Given, Parameter};
 pub use object::Object;
 pub use output::{Input, Output};
 pub use provider::Provider;
-pub use search::Template;
+pub use settings::Settings;
+pub use template::Template;

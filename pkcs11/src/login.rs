@@ -6,10 +6,11 @@ use piv::Pin;
 use crate::{Error, Input, Provider, session::Session};
 
 impl Provider {
-    /// C_Login. The security officer is not offered yet.
+    /// C_Login. The security officer's PIN is the PUK: it is kept, and checked by the card when it is first used, because
+    /// asking costs a try.
     ///
     /// # Errors
-    /// [`Error::AlreadyLoggedIn`]; of the card, the PIN above all.
+    /// [`Error::AlreadyLoggedIn`], [`Error::OtherLoggedIn`], [`Error::ReadOnlyExists`]; of the card, the PIN above all.
     pub fn login(
         &self,
         session: CK_SESSION_HANDLE,
@@ -19,6 +20,7 @@ impl Provider {
         let session = self.present_session(session)?;
         match user {
             CKU_USER => login_user(&session, pin),
+            CKU_SO => self.login_officer(&session, pin),
             CKU_CONTEXT_SPECIFIC => consent(&session, pin),
             _ => Err(Error::UserType),
         }
@@ -47,13 +49,17 @@ impl Provider {
     /// [`Error::NotLoggedIn`].
     pub fn logout(&self, session: CK_SESSION_HANDLE) -> Result<(), Error> {
         let session = self.present_session(session)?;
-        if !session.slot.view().logged_in {
+        let view = session.slot.view();
+        if !view.logged_in && !view.officer {
             return Err(Error::NotLoggedIn);
         }
-        session.slot.with_token(session.insertion, |token| token.logout())
+        session.slot.with_held(session.insertion, |held| {
+            held.puk = None;
+            held.token.logout()
+        })
     }
 
-    /// C_SetPIN, for the user.
+    /// C_SetPIN: the PIN of the user; the PUK, if the security officer is logged in.
     ///
     /// # Errors
     /// [`Error::ReadOnlySession`]; of the card.
@@ -62,14 +68,90 @@ impl Provider {
         if !session.writable {
             return Err(Error::ReadOnlySession);
         }
-        let (old, new) = (pin(old)?, new_pin(new)?);
+        if session.slot.view().officer {
+            return set_puk(&session, old, new);
+        }
+        let (old, new) = (pin(old)?, new_pin(new, Pin::new)?);
         session.slot.with_token(session.insertion, |token| token.change_pin(&old, &new))
+    }
+
+    /// C_InitPIN: a new PIN against the PUK (RESET RETRY COUNTER).
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`] when the security officer is not; of the card. A PUK that was refused is forgotten, so that
+    /// it costs one try only.
+    pub fn init_pin(&self, session: CK_SESSION_HANDLE, new: &Input<'_>) -> Result<(), Error> {
+        let session = self.present_session(session)?;
+        if !session.slot.view().officer {
+            return Err(Error::NotLoggedIn);
+        }
+        let new = new_pin(new, Pin::new)?;
+        let result = session.slot.with_held(session.insertion, |held| {
+            let puk = held.puk.as_ref().ok_or(piv::Error::NotLoggedIn)?;
+            let result = held.token.unblock_pin(puk, &new);
+            if is_refused(&result) {
+                held.puk = None;
+            }
+            result
+        });
+        note_puk(&session, &result);
+        result
+    }
+
+    fn login_officer(&self, session: &Session, entered: &Input<'_>) -> Result<(), Error> {
+        let view = session.slot.view();
+        if view.officer {
+            return Err(Error::AlreadyLoggedIn);
+        }
+        if view.logged_in {
+            return Err(Error::OtherLoggedIn);
+        }
+        let (all, writable) = self.count_sessions(&session.slot);
+        if writable < all {
+            return Err(Error::ReadOnlyExists);
+        }
+        let puk = Pin::puk(entered.bytes()?)?;
+        session.slot.with_held(session.insertion, |held| {
+            held.token.state()?;
+            held.puk = Some(puk);
+            Ok(())
+        })
     }
 }
 
+fn set_puk(session: &Session, old: &Input<'_>, new: &Input<'_>) -> Result<(), Error> {
+    let (old, new) = (Pin::puk(old.bytes()?)?, new_pin(new, Pin::puk)?);
+    let result = session.slot.with_held(session.insertion, |held| {
+        held.token.change_puk(&old, &new)?;
+        held.puk = Some(new);
+        Ok(())
+    });
+    note_puk(session, &result);
+    result
+}
+
+fn is_refused(result: &Result<(), piv::Error>) -> bool {
+    matches!(result, Err(piv::Error::WrongPin { .. } | piv::Error::Blocked))
+}
+
+/// Learns from the card's verdict on a PUK: it tells of the tries at no other time.
+fn note_puk(session: &Session, result: &Result<(), Error>) {
+    let tries = match result {
+        Ok(()) => None,
+        Err(Error::Card(piv::Error::WrongPin { retries })) => Some(*retries),
+        Err(Error::Card(piv::Error::Blocked)) => Some(0),
+        Err(_) => return,
+    };
+    session.slot.change(session.insertion, |view| view.puk_tries = tries);
+}
+
 fn login_user(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
-    if session.slot.view().logged_in {
+    let view = session.slot.view();
+    if view.logged_in {
         return Err(Error::AlreadyLoggedIn);
+    }
+    if view.officer {
+        return Err(Error::OtherLoggedIn);
     }
     let pin = pin(entered)?;
     session.slot.with_token(session.insertion, |token| token.login(&pin))
@@ -95,8 +177,8 @@ fn pin(entered: &Input<'_>) -> Result<Pin, Error> {
 }
 
 /// A new PIN may be told what is wrong with it: nobody asks for it again in a loop.
-fn new_pin(entered: &Input<'_>) -> Result<Pin, Error> {
+fn new_pin(entered: &Input<'_>, read: impl FnOnce(&[u8]) -> Result<Pin, piv::Error>) -> Result<Pin, Error> {
     let text = entered.bytes()?;
     let error = if (6..=8).contains(&text.len()) { Error::PinInvalid } else { Error::PinLength };
-    Pin::new(text).map_err(|_| error)
+    read(text).map_err(|_| error)
 }

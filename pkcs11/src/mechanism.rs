@@ -17,6 +17,20 @@ pub(crate) enum Kind {
     RsaPss(Option<Hash>),
     RsaOaep,
     Ecdsa(Option<Hash>),
+    Ecdh,
+    AesWrap(AesWrap),
+}
+
+/// How a key is wrapped in an AES key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AesWrap {
+    /// RFC 3394.
+    Plain,
+    /// RFC 5649.
+    Padded,
+    /// PKCS#11 2.40 meant RFC 5649 by this number, 3.0 means RFC 3394 over PKCS#7 padding. What is unwrapped tells
+    /// which it was.
+    Either,
 }
 
 /// One row of the table.
@@ -34,26 +48,31 @@ const fn row(number: CK_MECHANISM_TYPE, kind: Kind, uses: CK_FLAGS) -> Mechanism
 
 /// Everything we do.
 pub(crate) static TABLE: &[Mechanism] = &[
-    row(CKM_RSA_PKCS, Kind::RsaPkcs(None), CKF_SIGN | CKF_DECRYPT),
-    row(CKM_RSA_X_509, Kind::RsaRaw, CKF_SIGN | CKF_DECRYPT),
-    row(CKM_SHA1_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha1)), CKF_SIGN),
-    row(CKM_SHA224_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha224)), CKF_SIGN),
-    row(CKM_SHA256_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha256)), CKF_SIGN),
-    row(CKM_SHA384_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha384)), CKF_SIGN),
-    row(CKM_SHA512_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha512)), CKF_SIGN),
-    row(CKM_RSA_PKCS_PSS, Kind::RsaPss(None), CKF_SIGN),
-    row(CKM_SHA1_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha1)), CKF_SIGN),
-    row(CKM_SHA224_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha224)), CKF_SIGN),
-    row(CKM_SHA256_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha256)), CKF_SIGN),
-    row(CKM_SHA384_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha384)), CKF_SIGN),
-    row(CKM_SHA512_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha512)), CKF_SIGN),
-    row(CKM_RSA_PKCS_OAEP, Kind::RsaOaep, CKF_DECRYPT),
-    row(CKM_ECDSA, Kind::Ecdsa(None), CKF_SIGN),
-    row(CKM_ECDSA_SHA1, Kind::Ecdsa(Some(Hash::Sha1)), CKF_SIGN),
-    row(CKM_ECDSA_SHA224, Kind::Ecdsa(Some(Hash::Sha224)), CKF_SIGN),
-    row(CKM_ECDSA_SHA256, Kind::Ecdsa(Some(Hash::Sha256)), CKF_SIGN),
-    row(CKM_ECDSA_SHA384, Kind::Ecdsa(Some(Hash::Sha384)), CKF_SIGN),
-    row(CKM_ECDSA_SHA512, Kind::Ecdsa(Some(Hash::Sha512)), CKF_SIGN),
+    row(CKM_RSA_PKCS, Kind::RsaPkcs(None), CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_UNWRAP),
+    row(CKM_RSA_X_509, Kind::RsaRaw, CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT),
+    row(CKM_SHA1_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha1)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA224_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha224)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA256_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha256)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA384_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha384)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA512_RSA_PKCS, Kind::RsaPkcs(Some(Hash::Sha512)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_RSA_PKCS_PSS, Kind::RsaPss(None), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA1_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha1)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA224_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha224)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA256_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha256)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA384_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha384)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_SHA512_RSA_PKCS_PSS, Kind::RsaPss(Some(Hash::Sha512)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_RSA_PKCS_OAEP, Kind::RsaOaep, CKF_ENCRYPT | CKF_DECRYPT | CKF_UNWRAP),
+    row(CKM_ECDSA, Kind::Ecdsa(None), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDSA_SHA1, Kind::Ecdsa(Some(Hash::Sha1)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDSA_SHA224, Kind::Ecdsa(Some(Hash::Sha224)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDSA_SHA256, Kind::Ecdsa(Some(Hash::Sha256)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDSA_SHA384, Kind::Ecdsa(Some(Hash::Sha384)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDSA_SHA512, Kind::Ecdsa(Some(Hash::Sha512)), CKF_SIGN | CKF_VERIFY),
+    row(CKM_ECDH1_DERIVE, Kind::Ecdh, CKF_DERIVE),
+    row(CKM_ECDH1_COFACTOR_DERIVE, Kind::Ecdh, CKF_DERIVE),
+    row(CKM_AES_KEY_WRAP, Kind::AesWrap(AesWrap::Plain), CKF_UNWRAP),
+    row(CKM_AES_KEY_WRAP_PAD, Kind::AesWrap(AesWrap::Either), CKF_UNWRAP),
+    row(CKM_AES_KEY_WRAP_KWP, Kind::AesWrap(AesWrap::Padded), CKF_UNWRAP),
     row(CKM_MD5, Kind::Digest(Hash::Md5), CKF_DIGEST),
     row(CKM_SHA_1, Kind::Digest(Hash::Sha1), CKF_DIGEST),
     row(CKM_SHA224, Kind::Digest(Hash::Sha224), CKF_DIGEST),
@@ -73,6 +92,7 @@ impl Mechanism {
     pub(crate) fn info(&self) -> CK_MECHANISM_INFO {
         let (min, max, flags) = match self.key_type() {
             None => (0, 0, 0),
+            Some(CKK_AES) => (16, 32, 0),
             Some(CKK_RSA) => (1024, 4096, CKF_HW),
             Some(_) => (256, 384, CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS),
         };
@@ -83,7 +103,8 @@ impl Mechanism {
     pub(crate) fn key_type(&self) -> Option<CK_KEY_TYPE> {
         match self.kind {
             Kind::Digest(_) => None,
-            Kind::Ecdsa(_) => Some(CKK_EC),
+            Kind::AesWrap(_) => Some(CKK_AES),
+            Kind::Ecdsa(_) | Kind::Ecdh => Some(CKK_EC),
             _ => Some(CKK_RSA),
         }
     }
@@ -93,7 +114,7 @@ impl Mechanism {
         match self.kind {
             Kind::RsaPkcs(hash) | Kind::RsaPss(hash) | Kind::Ecdsa(hash) => hash,
             Kind::Digest(hash) => Some(hash),
-            Kind::RsaRaw | Kind::RsaOaep => None,
+            Kind::RsaRaw | Kind::RsaOaep | Kind::Ecdh | Kind::AesWrap(_) => None,
         }
     }
 }
@@ -114,6 +135,15 @@ pub enum Parameter {
     Pss(CK_RSA_PKCS_PSS_PARAMS),
     /// CK_RSA_PKCS_OAEP_PARAMS, and the label its source points to.
     Oaep(CK_RSA_PKCS_OAEP_PARAMS, Vec<u8>),
+    /// CK_ECDH1_DERIVE_PARAMS, and what its pointers lead to.
+    Ecdh {
+        /// The key derivation function, CKD_...
+        kdf: CK_EC_KDF_TYPE,
+        /// The data both sides share.
+        shared: Vec<u8>,
+        /// The public key of the other side.
+        point: Vec<u8>,
+    },
     /// Something that does not belong to this mechanism.
     Other,
 }
@@ -167,7 +197,7 @@ mod tests {
         assert!(matches!(Mechanism::find(CKM_AES_CBC, CKF_SIGN), Err(Error::MechanismInvalid)));
         assert_eq!(
             Mechanism::find(CKM_RSA_PKCS, CKF_SIGN).unwrap().info().flags,
-            CKF_HW | CKF_SIGN | CKF_DECRYPT
+            CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_UNWRAP
         );
     }
 }

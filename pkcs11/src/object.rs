@@ -8,6 +8,8 @@ use piv::{Certificate, KeyReference, PublicKey};
 use crate::{
     Error,
     attributes::{self, Attributes},
+    data::{Container, certificate_identifier},
+    secret::{Secret, Wanted},
     usage::Usage,
 };
 
@@ -17,12 +19,14 @@ pub struct Object {
     pub(crate) class: CK_OBJECT_CLASS,
     /// Hidden until the user logs in.
     pub(crate) private: bool,
-    /// The key of the card that this private key object stands for.
+    /// The key of the card that this private or public key object stands for.
     pub(crate) key: Option<Key>,
+    /// The key itself, where it is one of a session.
+    pub(crate) secret: Option<Secret>,
     attributes: Attributes,
 }
 
-/// What a private key operation needs to know, so that no card is asked before its end.
+/// What an operation needs to know of a key, so that no card is asked before its end.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub reference: KeyReference,
@@ -64,6 +68,9 @@ impl Object {
         if self.class == CKO_PRIVATE_KEY && SENSITIVE.contains(&kind) {
             return Err(Error::AttributeSensitive);
         }
+        if let (CKA_VALUE, Some(secret)) = (kind, &self.secret) {
+            return if secret.readable { Ok(&secret.value) } else { Err(Error::AttributeSensitive) };
+        }
         self.attributes.find(kind).ok_or(Error::AttributeUnknown)
     }
 
@@ -80,9 +87,31 @@ impl Object {
             class: CKO_PROFILE,
             private: false,
             key: None,
+            secret: None,
             attributes: attributes::profile(id),
         };
         handles.zip(PROFILES).map(profile).map(Arc::new).collect()
+    }
+
+    /// A container of the card.
+    pub(crate) fn of_container(handle: CK_OBJECT_HANDLE, container: &Container, content: &[u8]) -> Arc<Self> {
+        let (object, identifier) = (container.object(), container.identifier());
+        Self::of_data(handle, attributes::data(object, container.label, &identifier, content))
+    }
+
+    /// The container of a key's certificate.
+    pub(crate) fn of_certificate_container(
+        handle: CK_OBJECT_HANDLE,
+        key: KeyReference,
+        label: &str,
+        content: &[u8],
+    ) -> Arc<Self> {
+        let identifier = certificate_identifier(key);
+        Self::of_data(handle, attributes::data(key.certificate(), label, &identifier, content))
+    }
+
+    fn of_data(handle: CK_OBJECT_HANDLE, attributes: Attributes) -> Arc<Self> {
+        Arc::new(Self { handle, class: CKO_DATA, private: false, key: None, secret: None, attributes })
     }
 
     /// Certificate, public key and private key for one certificate, with three handles from `handle` on.
@@ -98,10 +127,11 @@ impl Object {
             class,
             private: false,
             key: None,
+            secret: None,
             attributes,
         };
         let key = Key { reference, usage, certificate: certificate.clone() };
-        let public = object(CKO_PUBLIC_KEY, attributes::public_key(&key));
+        let public = Self { key: Some(key.clone()), ..object(CKO_PUBLIC_KEY, attributes::public_key(&key)) };
         let private =
             Self { private: reference.needs_pin(), ..object(CKO_PRIVATE_KEY, attributes::private_key(&key)) };
         [
@@ -109,6 +139,18 @@ impl Object {
             Arc::new(public),
             Arc::new(Self { key: Some(key), ..private }),
         ]
+    }
+
+    /// A secret key of a session.
+    pub(crate) fn of_secret(handle: CK_OBJECT_HANDLE, wanted: &Wanted, secret: Secret) -> Arc<Self> {
+        Arc::new(Self {
+            handle,
+            class: CKO_SECRET_KEY,
+            private: wanted.private,
+            key: None,
+            attributes: attributes::secret_key(handle, wanted, secret.value.len()),
+            secret: Some(secret),
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What Sign, Decrypt and Digest remember from their Init to their end.
+//! What Sign, Verify, Encrypt, Decrypt and Digest remember from their Init to their end.
 
 use piv::{Algorithm, Pin, PublicKey};
 use zeroize::Zeroizing;
@@ -39,6 +39,56 @@ impl Message {
     }
 }
 
+/// How a message becomes what the key works on.
+enum Scheme {
+    Pkcs1 { mechanism: &'static Mechanism },
+    Raw,
+    Pss(Pss),
+    Ecdsa,
+}
+
+impl Scheme {
+    fn new(mechanism: &'static Mechanism, given: &Given, key: &Key) -> Result<Self, Error> {
+        check_type(mechanism, key)?;
+        if !key.usage.sign {
+            return Err(Error::KeyFunction);
+        }
+        if let Kind::RsaPss(hash) = mechanism.kind {
+            return Ok(Self::Pss(pss(given, hash, key.public())?));
+        }
+        given.parameter.none()?;
+        Ok(match mechanism.kind {
+            Kind::RsaPkcs(_) => Self::Pkcs1 { mechanism },
+            Kind::Ecdsa(_) => Self::Ecdsa,
+            _ => Self::Raw,
+        })
+    }
+
+    /// What is signed, padded and as long as the key. For PSS that takes new salt each time.
+    fn encode(&self, message: &[u8], public: &PublicKey) -> Result<Vec<u8>, Error> {
+        match (self, public) {
+            (Self::Pkcs1 { mechanism }, PublicKey::Rsa { modulus, .. }) => {
+                let prefix = mechanism.hash().map_or(&[][..], |hash| hash.digest_info());
+                padding::pkcs1_sign(&[prefix, message].concat(), modulus.len())
+            }
+            (Self::Pss(pss), PublicKey::Rsa { modulus, .. }) => {
+                let mut salt = vec![0; pss.salt_len];
+                random(&mut salt)?;
+                pss.sign(message, &salt, bits(modulus))
+            }
+            (_, PublicKey::Rsa { modulus, .. }) => padding::raw(message, modulus),
+            (_, PublicKey::Ecc { algorithm, .. }) => field(message, *algorithm),
+        }
+    }
+}
+
+fn message(mechanism: &Mechanism) -> Message {
+    match mechanism.hash() {
+        Some(hash) => Message::Hashed(hash.hasher()),
+        None => Message::Plain(Zeroizing::default()),
+    }
+}
+
 /// Between C_SignInit and the signature.
 pub(crate) struct Signing {
     pub key: Key,
@@ -47,38 +97,13 @@ pub(crate) struct Signing {
     /// C_SignUpdate was called.
     pub in_parts: bool,
     pub message: Message,
-    pad: SignPadding,
-}
-
-enum SignPadding {
-    Pkcs1 { mechanism: &'static Mechanism },
-    Raw,
-    Pss(Pss),
-    Ecdsa,
+    scheme: Scheme,
 }
 
 impl Signing {
     pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
-        check_type(mechanism, &key)?;
-        if !key.usage.sign {
-            return Err(Error::KeyFunction);
-        }
-        let pad = match mechanism.kind {
-            Kind::RsaPss(hash) => SignPadding::Pss(pss(given, hash, key.public())?),
-            kind => {
-                given.parameter.none()?;
-                match kind {
-                    Kind::RsaPkcs(_) => SignPadding::Pkcs1 { mechanism },
-                    Kind::Ecdsa(_) => SignPadding::Ecdsa,
-                    _ => SignPadding::Raw,
-                }
-            }
-        };
-        let message = match mechanism.hash() {
-            Some(hash) => Message::Hashed(hash.hasher()),
-            None => Message::Plain(Zeroizing::default()),
-        };
-        Ok(Self { key, consent: None, in_parts: false, message, pad })
+        let scheme = Scheme::new(mechanism, given, &key)?;
+        Ok(Self { key, consent: None, in_parts: false, message: message(mechanism), scheme })
     }
 
     pub(crate) fn signature_length(&self) -> usize {
@@ -87,22 +112,45 @@ impl Signing {
 
     /// What the card has to sign, and with what: padded, as long as the key.
     pub(crate) fn finish(self) -> Result<(Key, Option<Pin>, Vec<u8>), Error> {
-        let message = self.message.finish();
-        let public = self.key.public();
-        let block = match (&self.pad, public) {
-            (SignPadding::Pkcs1 { mechanism }, PublicKey::Rsa { modulus, .. }) => {
-                let prefix = mechanism.hash().map_or(&[][..], |hash| hash.digest_info());
-                padding::pkcs1_sign(&[prefix, &message].concat(), modulus.len())?
-            }
-            (SignPadding::Pss(pss), PublicKey::Rsa { modulus, .. }) => {
-                let mut salt = vec![0; pss.salt_len];
-                getrandom::getrandom(&mut salt).map_err(|_| Error::NoRandom)?;
-                pss.sign(&message, &salt, bits(modulus))?
-            }
-            (_, PublicKey::Rsa { modulus, .. }) => padding::raw(&message, modulus)?,
-            (_, PublicKey::Ecc { algorithm, .. }) => field(&message, *algorithm)?,
-        };
+        let block = self.scheme.encode(&self.message.finish(), self.key.public())?;
         Ok((self.key, self.consent, block))
+    }
+}
+
+/// Between C_VerifyInit and the verdict.
+pub(crate) struct Verifying {
+    key: Key,
+    /// C_VerifyUpdate was called.
+    pub in_parts: bool,
+    pub message: Message,
+    scheme: Scheme,
+}
+
+impl Verifying {
+    pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
+        let scheme = Scheme::new(mechanism, given, &key)?;
+        Ok(Self { key, in_parts: false, message: message(mechanism), scheme })
+    }
+
+    pub(crate) fn finish(self, signature: &[u8]) -> Result<(), Error> {
+        let (message, public) = (self.message.finish(), self.key.public());
+        if signature.len() != public.algorithm().signature_length() {
+            return Err(Error::SignatureLength);
+        }
+        let good = match (&self.scheme, public) {
+            (scheme, PublicKey::Ecc { .. }) => public.verifies(&scheme.encode(&message, public)?, signature),
+            (Scheme::Pss(pss), PublicKey::Rsa { modulus, .. }) => {
+                if message.len() != pss.hash.len() {
+                    return Err(Error::DataLength);
+                }
+                public.raw_encrypt(signature).is_some_and(|block| pss.verify(&message, &block, bits(modulus)))
+            }
+            (scheme, _) => {
+                let expected = scheme.encode(&message, public)?;
+                public.raw_encrypt(signature).is_some_and(|block| block == expected)
+            }
+        };
+        if good { Ok(()) } else { Err(Error::SignatureInvalid) }
     }
 }
 
@@ -128,6 +176,27 @@ fn field(hash: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, Error> {
     Ok([&vec![0; len - hash.len()], hash].concat())
 }
 
+/// How a text becomes a block as long as the modulus, and back.
+enum Sealing {
+    Pkcs1,
+    Raw,
+    Oaep(Oaep),
+}
+
+impl Sealing {
+    fn new(mechanism: &'static Mechanism, given: &Given, key: &Key) -> Result<Self, Error> {
+        check_type(mechanism, key)?;
+        if !key.usage.decrypt {
+            return Err(Error::KeyFunction);
+        }
+        if mechanism.kind == Kind::RsaOaep {
+            return Ok(Self::Oaep(given.parameter.oaep()?));
+        }
+        given.parameter.none()?;
+        Ok(if mechanism.kind == Kind::RsaRaw { Self::Raw } else { Self::Pkcs1 })
+    }
+}
+
 /// Between C_DecryptInit and the text.
 pub(crate) struct Decrypting {
     pub key: Key,
@@ -136,29 +205,14 @@ pub(crate) struct Decrypting {
     /// C_DecryptUpdate was called.
     pub in_parts: bool,
     pub message: Message,
-    pad: DecryptPadding,
-}
-
-enum DecryptPadding {
-    Pkcs1,
-    Raw,
-    Oaep(Oaep),
+    sealing: Sealing,
 }
 
 impl Decrypting {
     pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
-        check_type(mechanism, &key)?;
-        if !key.usage.decrypt {
-            return Err(Error::KeyFunction);
-        }
-        let pad = match mechanism.kind {
-            Kind::RsaOaep => DecryptPadding::Oaep(given.parameter.oaep()?),
-            kind => {
-                given.parameter.none()?;
-                if kind == Kind::RsaRaw { DecryptPadding::Raw } else { DecryptPadding::Pkcs1 }
-            }
-        };
-        Ok(Self { key, consent: None, in_parts: false, message: Message::Plain(Zeroizing::default()), pad })
+        let sealing = Sealing::new(mechanism, given, &key)?;
+        let message = Message::Plain(Zeroizing::default());
+        Ok(Self { key, consent: None, in_parts: false, message, sealing })
     }
 
     /// The length told to a length query: the modulus, whatever is inside, because the true one would tell of the
@@ -174,8 +228,44 @@ impl Decrypting {
         if block.len() != len {
             return Err(Error::EncryptedLength);
         }
-        Ok(Sealed { key: self.key, consent: self.consent, block, pad: self.pad })
+        Ok(Sealed { key: self.key, consent: self.consent, block, sealing: self.sealing })
     }
+}
+
+/// Between C_EncryptInit and the block.
+pub(crate) struct Encrypting {
+    key: Key,
+    /// C_EncryptUpdate was called.
+    pub in_parts: bool,
+    pub message: Message,
+    sealing: Sealing,
+}
+
+impl Encrypting {
+    pub(crate) fn begin(mechanism: &'static Mechanism, given: &Given, key: Key) -> Result<Self, Error> {
+        let sealing = Sealing::new(mechanism, given, &key)?;
+        Ok(Self { key, in_parts: false, message: Message::Plain(Zeroizing::default()), sealing })
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.key.public().algorithm().field_length()
+    }
+
+    pub(crate) fn finish(self) -> Result<Vec<u8>, Error> {
+        let text = self.message.finish();
+        let public = self.key.public();
+        let PublicKey::Rsa { modulus, .. } = public else { return Err(Error::KeyType) };
+        let block = Zeroizing::new(match &self.sealing {
+            Sealing::Pkcs1 => padding::pkcs1_encrypt(&text, modulus.len(), random)?,
+            Sealing::Oaep(oaep) => oaep.encrypt(&text, modulus.len(), random)?,
+            Sealing::Raw => padding::raw(&text, modulus)?,
+        });
+        public.raw_encrypt(&block).ok_or(Error::DataInvalid)
+    }
+}
+
+fn random(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::getrandom(bytes).map_err(|_| Error::NoRandom)
 }
 
 /// What the card has to decrypt, with what, and how the padding comes off after that.
@@ -183,16 +273,16 @@ pub(crate) struct Sealed {
     pub key: Key,
     pub consent: Option<Pin>,
     pub block: Zeroizing<Vec<u8>>,
-    pad: DecryptPadding,
+    sealing: Sealing,
 }
 
 impl Sealed {
     /// The text in what the card made of the block.
     pub(crate) fn open(&self, block: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        match &self.pad {
-            DecryptPadding::Pkcs1 => padding::pkcs1_decrypt(&block),
-            DecryptPadding::Oaep(oaep) => oaep.decrypt(&block),
-            DecryptPadding::Raw => Ok(block),
+        match &self.sealing {
+            Sealing::Pkcs1 => padding::pkcs1_decrypt(&block),
+            Sealing::Oaep(oaep) => oaep.decrypt(&block),
+            Sealing::Raw => Ok(block),
         }
     }
 }

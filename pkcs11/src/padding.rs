@@ -61,12 +61,54 @@ impl Pss {
     }
 }
 
+impl Pss {
+    /// EMSA-PSS verification (9.1.2) of a block as long as the modulus of `bits` bits.
+    pub(crate) fn verify(&self, digest: &[u8], block: &[u8], bits: usize) -> bool {
+        let (len, hash_len) = ((bits - 1).div_ceil(8), self.hash.len());
+        if digest.len() != hash_len || block.len() != bits.div_ceil(8) || !self.fits(bits) {
+            return false;
+        }
+        let (above, encoded) = block.split_at(block.len() - len);
+        let (db, rest) = encoded.split_at(len - hash_len - 1);
+        let (hash, trailer) = rest.split_at(hash_len);
+        let top = 0xFF >> (8 * len - (bits - 1));
+        if above.iter().any(|byte| *byte != 0) || db[0] & !top != 0 || trailer != [0xBC] {
+            return false;
+        }
+        let mut db = db.to_vec();
+        mask(self.mgf, hash, &mut db);
+        db[0] &= top;
+        let (fill, salt) = db.split_at(db.len() - self.salt_len);
+        let is_filled =
+            fill.split_last().is_some_and(|(one, zeros)| *one == 1 && zeros.iter().all(|byte| *byte == 0));
+        is_filled && self.hash.of(&[&[0; 8], digest, salt]) == hash
+    }
+}
+
 /// MGF1 (B.2.1), xored onto `data`.
 fn mask(hash: Hash, seed: &[u8], data: &mut [u8]) {
     for (counter, chunk) in (0u32..).zip(data.chunks_mut(hash.len())) {
         let mask = Zeroizing::new(hash.of(&[seed, &counter.to_be_bytes()]));
         chunk.iter_mut().zip(mask.iter()).for_each(|(byte, mask)| *byte ^= mask);
     }
+}
+
+/// EME-PKCS1-v1_5 (7.2.1), for a modulus of `len` bytes: at least 8 random bytes, none of them 0.
+pub(crate) fn pkcs1_encrypt(
+    text: &[u8],
+    len: usize,
+    random: impl Fn(&mut [u8]) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
+    let fill = len.checked_sub(text.len() + 3).filter(|fill| *fill >= 8).ok_or(Error::DataLength)?;
+    let mut block = vec![0; len];
+    block[1] = 2;
+    for byte in &mut block[2..2 + fill] {
+        while *byte == 0 {
+            random(std::slice::from_mut(byte))?;
+        }
+    }
+    block[3 + fill..].copy_from_slice(text);
+    Ok(block)
 }
 
 /// Takes EME-PKCS1-v1_5 off (7.2.2).
@@ -88,6 +130,27 @@ pub(crate) struct Oaep {
 }
 
 impl Oaep {
+    /// EME-OAEP (7.1.1, step 2), for a modulus of `len` bytes.
+    pub(crate) fn encrypt(
+        &self,
+        text: &[u8],
+        len: usize,
+        random: impl Fn(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<Vec<u8>, Error> {
+        let hash_len = self.hash.len();
+        let most = len.checked_sub(2 * hash_len + 2).ok_or(Error::DataLength)?;
+        let fill = most.checked_sub(text.len()).ok_or(Error::DataLength)?;
+        let mut block = vec![0; len];
+        let (seed, db) = block[1..].split_at_mut(hash_len);
+        random(seed)?;
+        db[..hash_len].copy_from_slice(&self.hash.of(&[&self.label]));
+        db[hash_len + fill] = 1;
+        db[hash_len + fill + 1..].copy_from_slice(text);
+        mask(self.mgf, seed, db);
+        mask(self.mgf, db, seed);
+        Ok(block)
+    }
+
     /// Takes EME-OAEP off (7.1.2, step 3).
     pub(crate) fn decrypt(&self, block: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let len = self.hash.len();
@@ -184,6 +247,38 @@ mod tests {
         assert!(!Pss { salt_len: usize::MAX, ..pss }.fits(1024));
         assert!(Pss { salt_len: 94, ..pss }.fits(1024));
         assert!(!Pss { salt_len: 95, ..pss }.fits(1024));
+    }
+
+    fn sevens(bytes: &mut [u8]) -> Result<(), Error> {
+        bytes.fill(7);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_put_on_comes_off() {
+        assert_eq!(*pkcs1_decrypt(&pkcs1_encrypt(b"text", 128, sevens).unwrap()).unwrap(), b"text");
+        assert!(pkcs1_encrypt(&[0; 117], 128, sevens).is_ok());
+        assert!(matches!(pkcs1_encrypt(&[0; 118], 128, sevens), Err(Error::DataLength)));
+        let oaep = Oaep { hash: Hash::Sha256, mgf: Hash::Sha1, label: b"label".to_vec() };
+        assert_eq!(*oaep.decrypt(&oaep.encrypt(b"text", 128, sevens).unwrap()).unwrap(), b"text");
+        assert_eq!(*oaep.decrypt(&oaep.encrypt(&[9; 62], 128, sevens).unwrap()).unwrap(), [9; 62]);
+        assert!(matches!(oaep.encrypt(&[9; 63], 128, sevens), Err(Error::DataLength)));
+    }
+
+    #[test]
+    fn pss_blocks_are_known_again_and_no_others() {
+        for (bits, salt_len) in [(1024, 32), (1025, 0), (1026, 94), (1031, 20)] {
+            let pss = Pss { hash: Hash::Sha256, mgf: Hash::Sha384, salt_len };
+            let block = pss.sign(&[1; 32], &vec![2; salt_len], bits).unwrap();
+            assert!(pss.verify(&[1; 32], &block, bits));
+            assert!(!pss.verify(&[2; 32], &block, bits));
+            assert!(!Pss { salt_len: salt_len.abs_diff(1), ..pss }.verify(&[1; 32], &block, bits));
+            for at in 0..block.len() {
+                let mut damaged = block.clone();
+                damaged[at] ^= 0x80;
+                assert!(!pss.verify(&[1; 32], &damaged, bits), "{bits} {at}");
+            }
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use link::{Clock, LinkError, Reader, Readers, Store};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    Error,
+    Error, Settings,
     info::{padded, version},
     session::Session,
     slot::{Seams, Slot},
@@ -51,9 +51,22 @@ impl Provider {
     /// A provider over these readers. Nothing is asked of them yet.
     #[must_use]
     pub fn new(readers: Arc<dyn Readers>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_settings(readers, store, clock, Settings::default())
+    }
+
+    /// As [`Provider::new`], with what a user has set.
+    #[must_use]
+    pub fn with_settings(
+        readers: Arc<dyn Readers>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        let seams = Arc::new(Seams { readers, store, clock, settings });
+        let spare = Arc::new(Slot::spare(0, seams.clone()));
         Self {
-            seams: Arc::new(Seams { readers, store, clock }),
-            slots: RwLock::default(),
+            seams,
+            slots: RwLock::new(vec![spare]),
             sessions: RwLock::default(),
             last_session: AtomicU64::new(0),
             looked: Mutex::default(),
@@ -82,13 +95,15 @@ impl Provider {
         }
     }
 
-    /// C_GetSlotList. Without the reader service there is no token in any slot; that is no error.
+    /// C_GetSlotList. Without the reader service there is no token in any slot; that is no error. There is always one slot
+    /// more than readers: programs that list slots once find in it the key that is plugged in later.
     #[must_use]
     pub fn slot_list(&self, with_token: bool) -> Vec<CK_SLOT_ID> {
         let service = self.refresh();
         let is_wanted = |slot: &Slot| {
             let view = slot.view();
-            if with_token { view.is_present() } else { view.sight.is_some() || service.is_err() }
+            let is_there = view.sight.is_some() || slot.reader().is_none() || service.is_err();
+            if with_token { view.is_present() } else { is_there }
         };
         self.all_slots().iter().filter(|slot| is_wanted(slot)).map(|slot| slot.id).collect()
     }
@@ -135,20 +150,23 @@ impl Provider {
         error.into()
     }
 
-    /// Takes up what PC/SC shows. A reader keeps its slot for the life of the process (rule R14).
+    /// Takes up what PC/SC shows. A reader keeps its slot for the life of the process (rule R14); a new one takes the
+    /// spare slot, and there is another.
     fn observe(&self, readers: &[Reader], is_first: bool) {
-        let is_new =
-            |slots: &[Arc<Slot>], reader: &Reader| slots.iter().all(|slot| slot.reader != reader.name);
         for reader in readers {
-            let told = is_first.then(|| Sight::from(reader));
             let mut slots = self.slots.write();
-            if is_new(&slots, reader) {
-                let slot = Slot::new(slots.len() as CK_SLOT_ID, &reader.name, self.seams.clone(), told);
-                slots.push(Arc::new(slot));
+            if slots.iter().any(|slot| slot.reader() == Some(&reader.name)) {
+                continue;
             }
+            if let Some(spare) = slots.iter().find(|slot| slot.reader().is_none()) {
+                spare.take_reader(&reader.name, is_first.then(|| Sight::from(reader)));
+            }
+            let spare = Slot::spare(slots.len() as CK_SLOT_ID, self.seams.clone());
+            slots.push(Arc::new(spare));
         }
         for slot in self.all_slots() {
-            slot.observe(readers.iter().find(|reader| reader.name == slot.reader).map(Sight::from));
+            let mine = readers.iter().find(|reader| slot.reader() == Some(&reader.name));
+            slot.observe(mine.map(Sight::from));
         }
     }
 
@@ -202,12 +220,14 @@ impl Provider {
         self.sessions.write().retain(|handle, session| {
             let drop = which(*handle, session);
             if drop {
-                dropped.push(session.clone());
+                dropped.push((*handle, session.clone()));
             }
             !drop
         });
         // Their operations, and with them PINs and hashes, are dropped here, when the table is free again.
-        drop(dropped);
+        for (handle, session) in dropped {
+            session.slot.drop_secrets(|owner| owner == handle);
+        }
     }
 
     /// Live sessions of a slot: all of them, and those that may write.

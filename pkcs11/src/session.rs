@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::{
     Error, Provider,
-    operation::{Decrypting, Digesting, Signing},
+    operation::{Decrypting, Digesting, Encrypting, Signing, Verifying},
     slot::Slot,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Doing {
     pub search: Option<Vec<CK_OBJECT_HANDLE>>,
     pub signing: Option<Signing>,
     pub decrypting: Option<Decrypting>,
+    pub verifying: Option<Verifying>,
+    pub encrypting: Option<Encrypting>,
     pub digesting: Option<Digesting>,
 }
 
@@ -39,7 +41,8 @@ impl Provider {
     /// C_OpenSession. Nothing is asked of the card.
     ///
     /// # Errors
-    /// [`Error::NoToken`] for an empty slot.
+    /// [`Error::NoToken`] for an empty slot; [`Error::OfficerLoggedIn`] for one that may not write while the security
+    /// officer is at work.
     pub fn open_session(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE, Error> {
         if flags & CKF_SERIAL_SESSION == 0 {
             return Err(Error::Parallel);
@@ -49,8 +52,12 @@ impl Provider {
         }
         let slot = self.slot(slot)?;
         self.refresh()?;
-        let insertion = slot.present()?.insertion;
+        let view = slot.present()?;
+        let insertion = view.insertion;
         let writable = flags & CKF_RW_SESSION != 0;
+        if view.officer && !writable {
+            return Err(Error::OfficerLoggedIn);
+        }
         let session = Session { slot, insertion, writable, doing: Mutex::default() };
         Ok(self.keep_session(session))
     }
@@ -85,7 +92,9 @@ impl Provider {
     /// [`Error::SessionInvalid`].
     pub fn session_info(&self, session: CK_SESSION_HANDLE) -> Result<CK_SESSION_INFO, Error> {
         let session = self.session(session)?;
-        let state = match (session.writable, session.slot.view().logged_in) {
+        let view = session.slot.view();
+        let state = match (session.writable, view.logged_in) {
+            _ if view.officer => CKS_RW_SO_FUNCTIONS,
             (false, false) => CKS_RO_PUBLIC_SESSION,
             (false, true) => CKS_RO_USER_FUNCTIONS,
             (true, false) => CKS_RW_PUBLIC_SESSION,
@@ -107,6 +116,8 @@ impl Provider {
         doing.search.take_if(|_| ends(CKF_FIND_OBJECTS));
         doing.signing.take_if(|_| ends(CKF_SIGN));
         doing.decrypting.take_if(|_| ends(CKF_DECRYPT));
+        doing.verifying.take_if(|_| ends(CKF_VERIFY));
+        doing.encrypting.take_if(|_| ends(CKF_ENCRYPT));
         doing.digesting.take_if(|_| ends(CKF_DIGEST));
         Ok(())
     }

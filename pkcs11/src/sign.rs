@@ -87,9 +87,9 @@ impl Provider {
     fn finish_signing(&self, session: &Session, signing: Signing) -> Result<Vec<u8>, Error> {
         let (key, consent, block) = signing.finish()?;
         self.demand_presence(session)?;
-        session
-            .slot
-            .with_token(session.insertion, |token| token.sign(key.reference, key.public(), &block, consent.as_ref()))
+        session.slot.with_token(session.insertion, |token| {
+            token.sign(key.reference, key.public(), &block, consent.as_ref())
+        })
     }
 }
 
@@ -99,5 +99,17 @@ pub(crate) fn private_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result
     if view.is_hidden(handle) {
         return Err(Error::NotLoggedIn);
     }
-    view.object(handle).and_then(|object| object.key.clone()).ok_or(Error::KeyInvalid)
+    key_of(session, handle, CKO_PRIVATE_KEY)
+}
+
+/// The public key behind a handle. It was looked at in this process, as everything that was found: what this says of a
+/// signature holds for the card as it is.
+pub(crate) fn public_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Key, Error> {
+    key_of(session, handle, CKO_PUBLIC_KEY)
+}
+
+fn key_of(session: &Session, handle: CK_OBJECT_HANDLE, class: CK_OBJECT_CLASS) -> Result<Key, Error> {
+    let view = session.slot.view();
+    let object = view.object(handle).filter(|object| object.class == class);
+    object.and_then(|object| object.key.clone()).ok_or(Error::KeyInvalid)
 }

@@ -1,31 +1,36 @@
-//! A slot: a reader, the token in it, and what searches see of it.
+//! A slot: a reader, the token in it, and what searches see of it. One slot has no reader yet.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use cryptoki_sys::CK_SLOT_ID;
+use cryptoki_sys::{CK_SESSION_HANDLE, CK_SLOT_ID};
 use link::{Clock, LinkError, Readers, Store};
 use parking_lot::{Mutex, RwLock};
-use piv::{KeyReference, Token};
+use piv::{KeyReference, Pin, Token};
 
 use crate::{
-    Error,
-    view::{Facts, Sight, View},
+    Error, Settings,
+    data::Container,
+    view::{Facts, Seen, Sight, View},
 };
 
 /// After this long a listing looks at the card again.
 const LISTING: Duration = Duration::from_secs(60);
 
-/// The way to readers, kept bytes and time.
+/// The way to readers, kept bytes and time, and what a user has set.
 pub(crate) struct Seams {
     pub readers: Arc<dyn Readers>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
 }
 
 pub(crate) struct Slot {
     pub id: CK_SLOT_ID,
-    /// The name of the reader.
-    pub reader: String,
+    /// The name of the reader. None yet: this is the spare slot, which the next new reader takes.
+    reader: OnceLock<String>,
     seams: Arc<Seams>,
     card: Mutex<Option<Held>>,
     view: RwLock<Arc<View>>,
@@ -34,22 +39,36 @@ pub(crate) struct Slot {
 }
 
 /// A token, and the insertion it was opened in.
-struct Held {
+pub(crate) struct Held {
     insertion: u64,
-    token: Token,
+    pub token: Token,
+    /// The PUK of a security officer who is logged in. It cannot be checked without spending a try, so it is only kept.
+    pub puk: Option<Pin>,
 }
 
 impl Slot {
-    /// `told`: what the program can know of this reader already.
-    pub(crate) fn new(id: CK_SLOT_ID, reader: &str, seams: Arc<Seams>, told: Option<Sight>) -> Self {
+    /// A slot that waits for a reader.
+    pub(crate) fn spare(id: CK_SLOT_ID, seams: Arc<Seams>) -> Self {
         Self {
             id,
-            reader: reader.to_owned(),
+            reader: OnceLock::new(),
             seams,
             card: Mutex::new(None),
             view: RwLock::new(Arc::new(View::nothing())),
-            told: Mutex::new(told),
+            told: Mutex::new(None),
         }
+    }
+
+    /// Gives a spare slot its reader, for good. `told`: what the program can know of this reader already.
+    pub(crate) fn take_reader(&self, name: &str, told: Option<Sight>) {
+        if self.reader.set(name.to_owned()).is_ok() {
+            *self.told.lock() = told;
+        }
+    }
+
+    /// The reader's name; none for the spare slot.
+    pub(crate) fn reader(&self) -> Option<&str> {
+        self.reader.get().map(String::as_str)
     }
 
     /// The slot at this moment.
@@ -91,8 +110,12 @@ impl Slot {
         self.with_token(insertion, |token| token.state().map(drop))
     }
 
-    /// Makes the objects of these keys known, and looks at what is shown when that is due.
+    /// Makes the objects of these keys known, and looks at what is shown when that is due. On a card without Key History
+    /// the retired keys are searched for first, once.
     pub(crate) fn read(&self, insertion: u64, wanted: &[KeyReference]) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let now = self.seams.clock.now();
         let view = self.view();
         let due = view.looked.is_none_or(|at| now.saturating_sub(at) >= LISTING);
@@ -100,6 +123,9 @@ impl Slot {
             return Ok(());
         }
         let certificates = self.with_token(insertion, |token| {
+            if wanted.iter().any(|key| key.retired_number().is_some()) {
+                or_without(token.find_retired())?;
+            }
             if due {
                 token.look()?;
             }
@@ -107,7 +133,27 @@ impl Slot {
         })?;
         self.change(insertion, |view| {
             view.looked = if due { Some(now) } else { view.looked };
-            certificates.iter().for_each(|(key, certificate)| view.show(*key, certificate.clone()));
+            certificates.iter().for_each(|(key, seen)| view.show(*key, seen.clone()));
+        });
+        Ok(())
+    }
+
+    /// Makes the objects of these containers known, and looks at them again when that is due.
+    pub(crate) fn read_containers(&self, insertion: u64, wanted: &[&'static Container]) -> Result<(), Error> {
+        let now = self.seams.clock.now();
+        let view = self.view();
+        if wanted.iter().all(|container| !view.is_data_due(container.object(), now, LISTING)) {
+            return Ok(());
+        }
+        let objects: Vec<_> = wanted.iter().map(|container| container.object()).collect();
+        let contents: Vec<_> = self.with_token(insertion, |token| {
+            token.read_objects(&objects)?;
+            Ok(objects.iter().map(|object| token.answer(*object)).collect())
+        })?;
+        self.change(insertion, |view| {
+            for (container, content) in wanted.iter().zip(contents) {
+                view.show_data(container, now, content);
+            }
         });
         Ok(())
     }
@@ -118,6 +164,15 @@ impl Slot {
         &self,
         insertion: u64,
         work: impl FnOnce(&mut Token) -> Result<T, piv::Error>,
+    ) -> Result<T, Error> {
+        self.with_held(insertion, |held| work(&mut held.token))
+    }
+
+    /// As [`Slot::with_token`], and with what the security officer left.
+    pub(crate) fn with_held<T>(
+        &self,
+        insertion: u64,
+        work: impl FnOnce(&mut Held) -> Result<T, piv::Error>,
     ) -> Result<T, Error> {
         let mut card = self.card.lock();
         let view = self.view();
@@ -133,7 +188,7 @@ impl Slot {
                 *card = None;
                 self.lose(insertion);
             }
-            (_, Some(held)) => self.note(insertion, &mut held.token, result.as_ref().err()),
+            (_, Some(held)) => self.note(insertion, held, result.as_ref().err()),
             _ => {}
         }
         result.map_err(Error::Card)
@@ -145,11 +200,12 @@ impl Slot {
         let mut card = self.card.lock();
         let Some(held) = &mut *card else { return };
         let insertion = held.insertion;
+        held.puk = None;
         if let Err(error) = held.token.leave() {
             tracing::debug!(slot = self.id, %error, "leaving");
             *card = None;
         }
-        self.change(insertion, |view| view.logged_in = false);
+        self.change(insertion, |view| view.log_out());
     }
 
     /// Nothing is known of this reader any more: the card went away under a call, or the service did.
@@ -160,24 +216,33 @@ impl Slot {
         }
     }
 
-    fn open<'c>(&self, card: &'c mut Option<Held>, insertion: u64) -> Result<&'c mut Token, piv::Error> {
+    fn open<'c>(&self, card: &'c mut Option<Held>, insertion: u64) -> Result<&'c mut Held, piv::Error> {
         if card.as_ref().is_none_or(|held| held.insertion != insertion) {
             *card = None;
-            let Seams { readers, store, clock } = &*self.seams;
-            let connection = readers.connect(&self.reader)?;
-            let token = Token::open(connection, store.clone(), clock.clone());
-            *card = Some(Held { insertion, token });
+            let Seams { readers, store, clock, settings } = &*self.seams;
+            let reader = self.reader().ok_or(piv::Error::Link(LinkError::NoCard))?;
+            let connection = readers.connect(reader)?;
+            let mut token = Token::open(connection, store.clone(), clock.clone());
+            token.remember_pin(settings.remember_pin);
+            token.replay_pin(settings.replay_pin);
+            *card = Some(Held { insertion, token, puk: None });
         }
-        card.as_mut().map(|held| &mut held.token).ok_or(piv::Error::Link(LinkError::NoCard))
+        card.as_mut().ok_or(piv::Error::Link(LinkError::NoCard))
     }
 
     /// Copies into the view what an operation may have changed. After a success the token's state is loaded, so that
     /// asking for it sends nothing.
-    fn note(&self, insertion: u64, token: &mut Token, error: Option<&piv::Error>) {
+    fn note(&self, insertion: u64, held: &mut Held, error: Option<&piv::Error>) {
+        let Held { token, puk, .. } = held;
         let loaded = error.is_none() || self.view().token.is_some();
         let state = if loaded { token.state().ok().cloned() } else { None };
         self.change(insertion, |view| {
-            view.logged_in = token.logged_in();
+            if token.logged_in() {
+                view.logged_in = true;
+            } else {
+                view.log_out();
+            }
+            view.officer = puk.is_some();
             match error {
                 Some(piv::Error::NotPiv) => view.foreign = true,
                 Some(piv::Error::KeyChanged(key)) => view.forget(*key),
@@ -190,7 +255,16 @@ impl Slot {
         });
     }
 
-    fn change(&self, insertion: u64, change: impl FnOnce(&mut View)) {
+    /// Drops the session objects of these sessions.
+    pub(crate) fn drop_secrets(&self, of: impl Fn(CK_SESSION_HANDLE) -> bool) {
+        let view = self.view();
+        if view.has_secrets() {
+            self.change(view.insertion, |view| view.drop_secrets(|owner, _| of(owner)));
+        }
+    }
+
+    /// Replaces the view by one that differs, unless it is of another insertion by now.
+    pub(crate) fn change(&self, insertion: u64, change: impl FnOnce(&mut View)) {
         let mut view = self.view.write();
         if view.insertion == insertion {
             let mut next = (**view).clone();
@@ -204,32 +278,49 @@ fn is_lost(error: &piv::Error) -> bool {
     error.is_removal() || matches!(error, piv::Error::Link(LinkError::NoService))
 }
 
-type Certificates = Vec<(KeyReference, Option<Arc<piv::Certificate>>)>;
+/// What only the link may end: a card that refuses here shows less, and hides nothing else.
+fn or_without(result: Result<(), piv::Error>) -> Result<(), piv::Error> {
+    match result {
+        Err(error @ (piv::Error::Link(_) | piv::Error::NotPiv)) => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "left out");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
 
-/// The certificates of these keys. One that cannot be read is one that is not there: it must not hide the others.
+/// The certificates of these keys. One that cannot be read must not hide the others.
 fn read_certificates(
     token: &mut Token,
     keys: impl Iterator<Item = KeyReference>,
-) -> Result<Certificates, piv::Error> {
+) -> Result<Vec<(KeyReference, Seen)>, piv::Error> {
     token.state()?;
     let possible = token.keys();
     let (mut there, absent): (Vec<_>, Vec<_>) = keys.partition(|key| possible.contains(key));
     there.sort_unstable();
     there.dedup();
-    if let Err(error @ piv::Error::Link(_)) = token.read_certificates(&there) {
-        return Err(error);
-    }
-    let mut certificates: Certificates = absent.into_iter().map(|key| (key, None)).collect();
+    or_without(token.read_certificates(&there))?;
+    let mut certificates: Vec<_> = absent.into_iter().map(|key| (key, Seen::Absent)).collect();
     for key in there {
-        let certificate = match token.certificate(key) {
-            Err(error @ piv::Error::Link(_)) => return Err(error),
-            Err(error) => {
-                tracing::debug!(%key, %error, "certificate left out");
-                None
-            }
-            Ok(certificate) => certificate,
-        };
-        certificates.push((key, certificate));
+        certificates.push((key, read_certificate(token, key)?));
     }
     Ok(certificates)
+}
+
+fn read_certificate(token: &mut Token, key: KeyReference) -> Result<Seen, piv::Error> {
+    let certificate = token.certificate(key);
+    let content = token.answer(key.certificate());
+    match certificate {
+        Err(error @ piv::Error::Link(_)) => Err(error),
+        Err(error) => {
+            tracing::debug!(%key, %error, "unreadable certificate");
+            Ok(Seen::Unreadable(content.unwrap_or_else(|| Arc::from([]))))
+        }
+        Ok(None) => Ok(Seen::Absent),
+        Ok(Some(certificate)) => {
+            let content = content.unwrap_or_else(|| certificate.der.clone());
+            Ok(Seen::Certificate(certificate, content))
+        }
+    }
 }

@@ -42,8 +42,9 @@ impl Usage {
     /// The mechanisms a key of this type may be used with.
     pub(crate) fn mechanisms(self, key_type: CK_KEY_TYPE) -> impl Iterator<Item = &'static Mechanism> {
         let sign = if self.sign { CKF_SIGN } else { 0 };
-        let decrypt = if self.decrypt { CKF_DECRYPT } else { 0 };
-        let uses = sign | decrypt;
+        let decrypt = if self.decrypt { CKF_DECRYPT | CKF_UNWRAP } else { 0 };
+        let derive = if self.derive { CKF_DERIVE } else { 0 };
+        let uses = sign | decrypt | derive;
         TABLE.iter().filter(move |row| row.key_type() == Some(key_type) && row.uses & uses != 0)
     }
 }

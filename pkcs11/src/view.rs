@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cryptoki_sys::*;
 use link::Reader;
-use piv::{Certificate, KeyReference, PinState, State, crescendo};
+use piv::{Certificate, KeyReference, ObjectId, PinState, State, crescendo};
 
 use crate::{
+    data::{Container, certificate_label, unreadable_label},
     hash::Hash,
     object::{FIRST_HANDLE, Object},
 };
@@ -40,19 +41,46 @@ pub(crate) struct View {
     /// The most tries this card ever showed: fewer means that someone entered a wrong PIN.
     most_tries: u8,
     pub logged_in: bool,
+    /// The security officer is logged in: a PUK is kept.
+    pub officer: bool,
+    /// The tries of the PUK, since the card last told of them.
+    pub puk_tries: Option<u8>,
     /// When a listing last looked at the card.
     pub looked: Option<Duration>,
     profiles: Arc<[Arc<Object>]>,
     /// Keys whose certificate was read, or found absent.
     known: BTreeMap<KeyReference, Option<Shown>>,
+    /// Containers that were looked for.
+    data: BTreeMap<ObjectId, Data>,
+    /// What was derived or unwrapped, with the session it goes with.
+    secrets: Vec<(CK_SESSION_HANDLE, Arc<Object>)>,
     next_handle: CK_OBJECT_HANDLE,
 }
 
-/// A certificate, and the objects it is shown as.
+/// The container of a key's certificate, and the objects it is shown as.
 #[derive(Clone)]
 struct Shown {
-    certificate: Arc<Certificate>,
-    objects: [Arc<Object>; 3],
+    content: Arc<[u8]>,
+    /// None, if the certificate cannot be read.
+    objects: Vec<Arc<Object>>,
+    data: Arc<Object>,
+}
+
+/// What a look at a certificate's container showed.
+#[derive(Clone)]
+pub(crate) enum Seen {
+    Absent,
+    /// The certificate, and the whole container.
+    Certificate(Arc<Certificate>, Arc<[u8]>),
+    /// There is something, of which perhaps not even the bytes are known.
+    Unreadable(Arc<[u8]>),
+}
+
+/// A container without a key: when it was looked at, and how it is shown, if it is there.
+#[derive(Clone)]
+struct Data {
+    at: Duration,
+    shown: Option<(Arc<[u8]>, Arc<Object>)>,
 }
 
 /// What a token tells of itself, fixed for an insertion.
@@ -94,9 +122,13 @@ impl View {
             pin: None,
             most_tries: 0,
             logged_in: false,
+            officer: false,
+            puk_tries: None,
             looked: None,
             profiles: Object::profiles().into(),
             known: BTreeMap::new(),
+            data: BTreeMap::new(),
+            secrets: Vec::new(),
             next_handle: FIRST_HANDLE,
         }
     }
@@ -123,11 +155,22 @@ impl View {
 
     /// CKF_USER_PIN_COUNT_LOW and its kin (rule R9). A verified PIN does not tell its tries.
     pub(crate) fn pin_flags(&self) -> CK_FLAGS {
-        match self.pin {
+        let user = match self.pin {
             Some(PinState::Blocked | PinState::Tries(0)) => CKF_USER_PIN_LOCKED,
             Some(PinState::Tries(1)) => CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY,
             Some(PinState::Tries(tries)) if tries < 3 || tries < self.most_tries => CKF_USER_PIN_COUNT_LOW,
             _ => 0,
+        };
+        user | self.puk_flags()
+    }
+
+    /// The card tells of the PUK only when it refuses one.
+    fn puk_flags(&self) -> CK_FLAGS {
+        match self.puk_tries {
+            None => 0,
+            Some(0) => CKF_SO_PIN_LOCKED,
+            Some(1) => CKF_SO_PIN_COUNT_LOW | CKF_SO_PIN_FINAL_TRY,
+            Some(_) => CKF_SO_PIN_COUNT_LOW,
         }
     }
 
@@ -140,13 +183,36 @@ impl View {
     }
 
     /// Takes up what the card said of a key. The objects of an unchanged certificate stay, and so do their handles.
-    pub(crate) fn show(&mut self, key: KeyReference, certificate: Option<Arc<Certificate>>) {
+    pub(crate) fn show(&mut self, key: KeyReference, seen: Seen) {
         let before = self.known.remove(&key).flatten();
-        let shown = certificate.map(|certificate| match before {
-            Some(shown) if shown.certificate.der == certificate.der => shown,
-            _ => self.make(key, certificate),
+        let content = match &seen {
+            Seen::Absent => None,
+            Seen::Certificate(_, content) | Seen::Unreadable(content) => Some(content),
+        };
+        let unchanged = before.filter(|shown| {
+            Some(&shown.content) == content && shown.objects.is_empty() == matches!(seen, Seen::Unreadable(_))
         });
+        let shown = unchanged.or_else(|| self.make(key, seen));
         self.known.insert(key, shown);
+    }
+
+    /// Whether one of these containers is due for a look.
+    pub(crate) fn is_data_due(&self, object: ObjectId, now: Duration, age: Duration) -> bool {
+        self.data.get(&object).is_none_or(|data| now.saturating_sub(data.at) >= age)
+    }
+
+    /// Takes up what a container holds now.
+    pub(crate) fn show_data(&mut self, container: &Container, at: Duration, content: Option<Arc<[u8]>>) {
+        let before = self.data.remove(&container.object()).and_then(|data| data.shown);
+        let shown = content.map(|content| match before {
+            Some(shown) if shown.0 == content => shown,
+            _ => {
+                let object = Object::of_container(self.next_handle, container, &content);
+                self.next_handle += 1;
+                (content, object)
+            }
+        });
+        self.data.insert(container.object(), Data { at, shown });
     }
 
     /// Drops what was shown of a key: its handles die, and the next search reads it again.
@@ -154,20 +220,77 @@ impl View {
         self.known.remove(&key);
     }
 
-    fn make(&mut self, key: KeyReference, certificate: Arc<Certificate>) -> Shown {
+    fn make(&mut self, key: KeyReference, seen: Seen) -> Option<Shown> {
         let federal = self.token.as_ref().is_some_and(|facts| facts.federal);
-        let objects = Object::of_key(self.next_handle, key, &certificate, federal);
-        self.next_handle += objects.len() as CK_OBJECT_HANDLE;
-        Shown { certificate, objects }
+        let handle = self.next_handle;
+        self.next_handle += 4;
+        let data = |label: &str, content| Object::of_certificate_container(handle + 3, key, label, content);
+        match seen {
+            Seen::Absent => None,
+            Seen::Certificate(certificate, content) => Some(Shown {
+                data: data(&certificate_label(key), &content),
+                objects: Object::of_key(handle, key, &certificate, federal).to_vec(),
+                content,
+            }),
+            Seen::Unreadable(content) => {
+                Some(Shown { data: data(&unreadable_label(key), &content), objects: Vec::new(), content })
+            }
+        }
     }
 
     /// The objects a session may see now. 9A comes first: many programs take the first key they find.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.profiles.iter().chain(self.of_keys()).filter(|object| self.logged_in || !object.private)
+        let secrets = self.secrets.iter().map(|(_, object)| object);
+        let all = self.profiles.iter().chain(self.of_keys()).chain(self.of_containers()).chain(secrets);
+        all.filter(|object| self.logged_in || !object.private)
+    }
+
+    /// Takes up what a session derived or unwrapped.
+    pub(crate) fn keep_secret(
+        &mut self,
+        owner: CK_SESSION_HANDLE,
+        make: impl FnOnce(CK_OBJECT_HANDLE) -> Arc<Object>,
+    ) -> CK_OBJECT_HANDLE {
+        let handle = self.next_handle;
+        self.next_handle += 1;
+        self.secrets.push((owner, make(handle)));
+        handle
+    }
+
+    /// Nobody is logged in any more, and private objects of sessions go with the login (PKCS#11, C_Logout).
+    pub(crate) fn log_out(&mut self) {
+        self.officer = false;
+        if std::mem::take(&mut self.logged_in) {
+            self.drop_secrets(|_, object| object.private);
+        }
+    }
+
+    /// Destroys an object of a session; those of the card stay.
+    pub(crate) fn destroy(&mut self, handle: CK_OBJECT_HANDLE) -> bool {
+        let before = self.secrets.len();
+        self.secrets.retain(|(_, object)| object.handle != handle);
+        self.secrets.len() < before
+    }
+
+    pub(crate) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    pub(crate) fn drop_secrets(&mut self, which: impl Fn(CK_SESSION_HANDLE, &Object) -> bool) {
+        self.secrets.retain(|(owner, object)| !which(*owner, object));
     }
 
     fn of_keys(&self) -> impl Iterator<Item = &Arc<Object>> {
-        KeyReference::all().filter_map(|key| self.known.get(&key)?.as_ref()).flat_map(|shown| &shown.objects)
+        self.shown().flat_map(|shown| &shown.objects)
+    }
+
+    fn of_containers(&self) -> impl Iterator<Item = &Arc<Object>> {
+        let others = self.data.values().filter_map(|data| data.shown.as_ref()).map(|(_, object)| object);
+        self.shown().map(|shown| &shown.data).chain(others)
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Shown> {
+        KeyReference::all().filter_map(|key| self.known.get(&key)?.as_ref())
     }
 
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
@@ -191,7 +314,7 @@ mod tests {
     #[test]
     fn a_new_card_is_a_new_insertion_with_nothing_known() {
         let mut view = View::nothing().next(sight(1));
-        view.show(KeyReference::PIV_AUTHENTICATION, None);
+        view.show(KeyReference::PIV_AUTHENTICATION, Seen::Absent);
         view.logged_in = true;
         let next = view.next(sight(3));
         assert_eq!((next.insertion, next.logged_in), (2, false));

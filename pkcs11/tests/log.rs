@@ -44,6 +44,11 @@ fn a_login_at_the_finest_level_shows_no_pin() {
         bench.provider.login(session, CKU_CONTEXT_SPECIFIC, &Input::borrowed(PIN)).unwrap();
         bench.provider.sign(session, &Input::borrowed(&[7; 32]), &mut common::Buffer::of(64)).unwrap();
         bench.provider.set_pin(session, &Input::borrowed(PIN), &Input::borrowed(b"123456")).unwrap();
+        bench.provider.logout(session).unwrap();
+        bench.provider.login(session, CKU_SO, &Input::borrowed(b"12345699")).unwrap();
+        assert!(bench.provider.init_pin(session, &Input::borrowed(PIN)).is_err());
+        bench.provider.login(session, CKU_SO, &Input::borrowed(b"12345678")).unwrap();
+        bench.provider.init_pin(session, &Input::borrowed(PIN)).unwrap();
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap().to_lowercase();
     assert!(!text.is_empty());

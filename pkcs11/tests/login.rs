@@ -162,6 +162,6 @@ fn there_is_one_user_and_it_has_no_name() {
     let named =
         |user, name| bench.provider.login_named(session, user, &Input::borrowed(PIN), &Input::borrowed(name));
     assert!(matches!(named(CKU_USER, b"alice"), Err(Error::ArgumentsBad)));
-    assert!(matches!(named(CKU_SO, b""), Err(Error::UserType)));
+    assert!(matches!(named(7, b""), Err(Error::UserType)));
     assert!(named(CKU_USER, b"").is_ok());
 }

@@ -32,7 +32,7 @@ fn a_pulled_card_ends_its_sessions() {
         code(Function::OpenSession, bench.provider.open_session(0, CKF_SERIAL_SESSION)),
         CKR_TOKEN_NOT_PRESENT
     );
-    assert_eq!((bench.provider.slot_list(true).len(), bench.provider.slot_list(false).len()), (0, 1));
+    assert_eq!((bench.provider.slot_list(true).len(), bench.provider.slot_list(false).len()), (0, 2));
     bench.card.insert();
     assert_eq!(bench.provider.slot_list(true), [0]);
     let again = bench.open();
@@ -72,7 +72,7 @@ fn searches_look_at_the_readers_four_times_a_second() {
     let session = bench.login();
     bench.find(session, &[]);
     bench.card.pull();
-    assert_eq!(bench.find(session, &[]).len(), 15, "the last look is from just now");
+    assert_eq!(bench.find(session, &[]).len(), 23, "the last look is from just now");
     bench.clock.pass(Duration::from_millis(250));
     let found = bench.provider.find_objects_init(session, &[].into_iter().collect());
     assert_eq!(code(Function::FindObjectsInit, found), CKR_DEVICE_REMOVED);
@@ -82,13 +82,48 @@ fn searches_look_at_the_readers_four_times_a_second() {
 fn slots_keep_their_ids() {
     let bench = Bench::new(Personality::piv());
     bench.readers.plug("Another");
-    assert_eq!(bench.provider.slot_list(false), [0, 1]);
+    assert_eq!(bench.provider.slot_list(false), [0, 1, 2]);
     bench.readers.unplug(READER);
-    assert_eq!(bench.provider.slot_list(false), [1]);
+    assert_eq!(bench.provider.slot_list(false), [1, 2]);
     assert_eq!(bench.provider.slot_info(0).unwrap().flags & CKF_TOKEN_PRESENT, 0);
     bench.readers.put(READER, &SimCard::new(Personality::piv()));
     assert_eq!(bench.provider.slot_list(true), [0]);
-    assert!(matches!(bench.provider.slot_info(2), Err(Error::SlotInvalid)));
+    assert!(matches!(bench.provider.slot_info(3), Err(Error::SlotInvalid)));
+}
+
+#[test]
+fn the_spare_slot_takes_the_next_reader() {
+    let bench = Bench::new(Personality::piv());
+    let listed_once = bench.provider.slot_list(false);
+    assert_eq!(listed_once, [0, 1]);
+    let description = |slot| bench.provider.slot_info(slot).unwrap().slotDescription;
+    assert!(description(1).starts_with(b"Crescendo: next reader  "));
+    assert_eq!(code(Function::GetTokenInfo, bench.provider.token_info(1)), CKR_TOKEN_NOT_PRESENT);
+    let opened = bench.provider.open_session(1, CKF_SERIAL_SESSION);
+    assert_eq!(code(Function::OpenSession, opened), CKR_TOKEN_NOT_PRESENT);
+    bench.readers.plug("Another");
+    bench.readers.put("Another", &SimCard::new(Personality::key_v3()));
+    assert_eq!(bench.provider.wait_for_slot_event(false).ok(), Some(1));
+    assert!(description(1).starts_with(b"Another  "));
+    let session = bench.provider.open_session(1, CKF_SERIAL_SESSION).unwrap();
+    assert_eq!(bench.find(session, &[(CKA_CLASS, &CKO_CERTIFICATE.to_ne_bytes())]).len(), 4);
+    assert_eq!(
+        (bench.provider.slot_list(false), bench.provider.slot_list(true)),
+        (vec![0, 1, 2], vec![0, 1])
+    );
+}
+
+#[test]
+fn a_program_that_starts_before_any_reader() {
+    let bench = Bench::new(Personality::piv());
+    bench.readers.unplug(READER);
+    assert_eq!((bench.provider.slot_list(false), bench.provider.slot_list(true)), (vec![0], vec![]));
+    bench.readers.stop();
+    assert_eq!(bench.provider.slot_list(false), [0]);
+    bench.readers.start();
+    bench.readers.put(READER, &bench.card);
+    bench.login();
+    assert_eq!(bench.provider.slot_list(false), [0, 1]);
 }
 
 #[test]
@@ -100,7 +135,7 @@ fn the_service_may_stop_and_start() {
     let signed = bench.sign(session, &plain(CKM_RSA_PKCS), key, b"text");
     assert_eq!(code(Function::Sign, signed), CKR_DEVICE_ERROR);
     assert_eq!(bench.provider.slot_list(true), []);
-    assert_eq!(bench.provider.slot_list(false), [0]);
+    assert_eq!(bench.provider.slot_list(false), [0, 1]);
     assert_eq!(code(Function::GetTokenInfo, bench.provider.token_info(0)), CKR_DEVICE_ERROR);
     bench.readers.start();
     assert_eq!(bench.provider.slot_list(true), [0]);
@@ -159,7 +194,7 @@ fn handles_live_as_long_as_what_they_stand_for() {
     let after = bench.find(session, &[]);
     let kept: Vec<_> = before.iter().filter(|handle| after.contains(handle)).collect();
     let gone: Vec<_> = before.iter().filter(|handle| !after.contains(handle)).collect();
-    assert_eq!((kept.len(), gone.len(), after.len()), (before.len() - 3, 3, before.len()));
+    assert_eq!((kept.len(), gone.len(), after.len()), (before.len() - 4, 4, before.len()));
     assert!(matches!(bench.provider.object(session, *gone[0]), Err(Error::ObjectInvalid)));
     let key = bench.object(session, CKO_PRIVATE_KEY, 1);
     bench.sign(session, &plain(CKM_RSA_PKCS), key, b"text").unwrap();

@@ -227,6 +227,38 @@ impl Known {
             .collect()
     }
 
+    /// Whether one of these objects was never read, or not looked at for a minute.
+    pub(crate) fn objects_due(&self, objects: &[ObjectId]) -> bool {
+        objects.iter().any(|object| self.cache.get(*object).is_none() || self.is_due(*object, LISTING))
+    }
+
+    /// Reads these objects or looks at them, whichever is due.
+    pub(crate) fn read_objects(&mut self, piv: &mut Piv<'_>, objects: &[ObjectId]) -> Result<(), Error> {
+        for &object in objects {
+            let shown = match self.cache.get(object) {
+                Some(_) if !self.is_due(object, LISTING) => continue,
+                Some(_) => self.look(piv, &[object]).map(drop),
+                None => Ok(()),
+            };
+            let read = match shown {
+                Ok(()) if self.cache.get(object).is_some() => continue,
+                Ok(()) => self.fresh(piv, object).map(drop),
+                refused => refused,
+            };
+            match read {
+                Err(Error::Link(error)) => return Err(Error::Link(error)),
+                Err(_) => self.forget(object),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the card answered to GET DATA.
+    pub(crate) fn answer(&self, object: ObjectId) -> Option<Option<Arc<[u8]>>> {
+        self.cache.get(object)
+    }
+
     /// Whether the last look at this object is so old, or there was none.
     pub(crate) fn is_due(&self, object: ObjectId, age: Duration) -> bool {
         self.looked.get(&object).is_none_or(|at| self.now().saturating_sub(*at) >= age)

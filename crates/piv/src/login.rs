@@ -2,7 +2,7 @@
 //!
 //! The rules (and the only exception to "never send a PIN unasked"): the PIN that this card accepted is kept until
 //! logout, removal, a refusal or [`IDLE`] without use; it goes only to the same card in the same insertion, after SELECT,
-//! and only if the card shows no fewer tries than ever before. Never for 9C.
+//! and only if the card shows no fewer tries than ever before. Never for 9C, unless its owner has asked for that.
 
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ pub(crate) struct Login {
     refused: Option<Refused>,
     /// The most tries this card ever showed: what it shows again as long as nobody enters a wrong PIN.
     most_tries: Option<u8>,
+    /// No PIN is kept.
+    forgets: bool,
+    /// The kept PIN is sent for each use of 9C.
+    pub(crate) replays: bool,
 }
 
 struct User {
@@ -42,6 +46,8 @@ impl Login {
             user: None,
             refused: None,
             most_tries: None,
+            forgets: false,
+            replays: false,
         }
     }
 
@@ -91,7 +97,16 @@ impl Login {
 
     /// From now on this process is logged in, with this PIN.
     pub(crate) fn begin(&mut self, pin: &Pin, now: Duration) {
-        self.user = Some(User { pin: Some(pin.duplicate()), used: now });
+        let pin = (!self.forgets).then(|| pin.duplicate());
+        self.user = Some(User { pin, used: now });
+    }
+
+    /// Whether a PIN is kept from now on.
+    pub(crate) fn remember(&mut self, remember: bool) {
+        self.forgets = !remember;
+        if let (true, Some(user)) = (self.forgets, &mut self.user) {
+            user.pin = None;
+        }
     }
 
     /// The login was used: the remembered PIN is kept for another while.
@@ -117,16 +132,37 @@ impl Login {
         }
         let Some(pin) = self.user.take().and_then(|user| user.pin) else { return Err(Error::NotLoggedIn) };
         match state {
-            PinState::Tries(tries) if Some(tries) >= self.most_tries => {
-                self.verify(piv, &pin, now).map_err(|error| match error {
-                    Error::Link(_) => error,
-                    _ => Error::NotLoggedIn,
-                })?;
-                self.begin(&pin, now);
-                Ok(())
-            }
+            PinState::Tries(tries) if Some(tries) >= self.most_tries => self.send_again(piv, &pin, now),
             _ => Err(Error::NotLoggedIn),
         }
+    }
+
+    /// Sends the kept PIN for one use of a key that asks each time. Nothing may come between this and the key.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`] where no PIN is kept, or someone entered a wrong one; the login itself stays.
+    pub(crate) fn replay(&mut self, piv: &mut Piv<'_>, now: Duration) -> Result<(), Error> {
+        self.touch(now);
+        piv.reselect()?;
+        let is_safe = match self.ask(piv)? {
+            PinState::Verified => true,
+            PinState::Tries(tries) => Some(tries) >= self.most_tries,
+            _ => false,
+        };
+        let kept = self.user.as_ref().and_then(|user| user.pin.as_ref()).map(Pin::duplicate);
+        match kept {
+            Some(pin) if is_safe => self.send_again(piv, &pin, now),
+            _ => Err(Error::NotLoggedIn),
+        }
+    }
+
+    fn send_again(&mut self, piv: &mut Piv<'_>, pin: &Pin, now: Duration) -> Result<(), Error> {
+        self.verify(piv, pin, now).map_err(|error| match error {
+            Error::Link(_) => error,
+            _ => Error::NotLoggedIn,
+        })?;
+        self.begin(pin, now);
+        Ok(())
     }
 
     /// Ends the login. The card is not told.

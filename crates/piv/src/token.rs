@@ -128,6 +128,25 @@ impl Token {
         self.with_piv(Start::Select, |known, piv| known.fresh(piv, object)).map_err(not_logged_in)
     }
 
+    /// Reads public data objects that have not been read yet, and looks at those that were not looked at for a minute, in
+    /// one transaction. What the card refuses to show counts as absent.
+    ///
+    /// # Errors
+    /// Of the link.
+    pub fn read_objects(&mut self, objects: &[ObjectId]) -> Result<(), Error> {
+        self.state()?;
+        if self.known.objects_due(objects) {
+            self.with_piv(Start::Select, |known, piv| known.read_objects(piv, objects))?;
+        }
+        Ok(())
+    }
+
+    /// The whole answer to GET DATA, wrapper included, for a public object that was read; nothing is sent.
+    #[must_use]
+    pub fn answer(&self, object: ObjectId) -> Option<Arc<[u8]>> {
+        self.known.answer(object).flatten()
+    }
+
     /// Looks at what is known and was not looked at for a minute: one APDU for each certificate. `true`: something
     /// changed, and is read again when next needed.
     ///
@@ -154,6 +173,18 @@ impl Token {
         self.verify(pin)?;
         self.known.login.begin(pin, self.known.now());
         Ok(())
+    }
+
+    /// Whether the PIN of a login is kept, to be sent again by the rules of [`Token::login`]'s module. It is, until this
+    /// says otherwise.
+    pub fn remember_pin(&mut self, remember: bool) {
+        self.known.login.remember(remember);
+    }
+
+    /// Whether the kept PIN is sent again for each use of 9C, which asks a person each time for good reason. It is not,
+    /// until this says otherwise.
+    pub fn replay_pin(&mut self, replay: bool) {
+        self.known.login.replays = replay;
     }
 
     /// Whether this process is logged in, as far as we believe.
@@ -411,8 +442,11 @@ fn again(
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     if key.always_authenticates() {
         let doubtful = !fresh && matches!(error, Error::Refused { .. });
-        let pin = consent.ok_or(if doubtful { Error::NotLoggedIn } else { not_logged_in(error) })?;
-        known.login.verify(piv, pin, known.now()).map_err(|_| Error::NotLoggedIn)?;
+        match consent {
+            Some(pin) => known.login.verify(piv, pin, known.now()).map_err(|_| Error::NotLoggedIn)?,
+            None if known.login.replays && known.login.is_user() => known.login.replay(piv, known.now())?,
+            None => return Err(if doubtful { Error::NotLoggedIn } else { not_logged_in(error) }),
+        }
         return attempt(piv);
     }
     let second = if fresh {

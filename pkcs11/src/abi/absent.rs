@@ -30,19 +30,10 @@ type Mechanism = *mut CK_MECHANISM;
 type Parameter = *mut c_void;
 
 absent! {
-    C_InitPIN = InitPIN(*mut CK_UTF8CHAR, CK_ULONG);
     C_SetOperationState = SetOperationState(Bytes, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
     C_CreateObject = CreateObject(Attributes, CK_ULONG, Handle);
-    C_EncryptInit = EncryptInit(Mechanism, CK_OBJECT_HANDLE);
-    C_Encrypt = Encrypt(Bytes, CK_ULONG, Bytes, Length);
-    C_EncryptUpdate = EncryptUpdate(Bytes, CK_ULONG, Bytes, Length);
-    C_EncryptFinal = EncryptFinal(Bytes, Length);
     C_SignRecoverInit = SignRecoverInit(Mechanism, CK_OBJECT_HANDLE);
     C_SignRecover = SignRecover(Bytes, CK_ULONG, Bytes, Length);
-    C_VerifyInit = VerifyInit(Mechanism, CK_OBJECT_HANDLE);
-    C_Verify = Verify(Bytes, CK_ULONG, Bytes, CK_ULONG);
-    C_VerifyUpdate = VerifyUpdate(Bytes, CK_ULONG);
-    C_VerifyFinal = VerifyFinal(Bytes, CK_ULONG);
     C_VerifyRecoverInit = VerifyRecoverInit(Mechanism, CK_OBJECT_HANDLE);
     C_VerifyRecover = VerifyRecover(Bytes, CK_ULONG, Bytes, Length);
     C_DigestEncryptUpdate = DigestEncryptUpdate(Bytes, CK_ULONG, Bytes, Length);
@@ -52,8 +43,6 @@ absent! {
     C_GenerateKey = GenerateKey(Mechanism, Attributes, CK_ULONG, Handle);
     C_GenerateKeyPair = GenerateKeyPair(Mechanism, Attributes, CK_ULONG, Attributes, CK_ULONG, Handle, Handle);
     C_WrapKey = WrapKey(Mechanism, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, Bytes, Length);
-    C_UnwrapKey = UnwrapKey(Mechanism, CK_OBJECT_HANDLE, Bytes, CK_ULONG, Attributes, CK_ULONG, Handle);
-    C_DeriveKey = DeriveKey(Mechanism, CK_OBJECT_HANDLE, Attributes, CK_ULONG, Handle);
 
     C_MessageEncryptInit = MessageEncryptInit(Mechanism, CK_OBJECT_HANDLE);
     C_EncryptMessage = EncryptMessage(Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG, Bytes, Length);

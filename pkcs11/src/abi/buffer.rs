@@ -213,6 +213,10 @@ pub(super) unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Option<Given> 
             // SAFETY: passed on.
             unsafe { read(at, len) }.map_or(Parameter::Other, Parameter::Pss)
         }
+        CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => {
+            // SAFETY: passed on.
+            unsafe { read(at, len).map_or(Parameter::Other, |parameter| ecdh(parameter)) }
+        }
         _ if len == 0 => Parameter::Absent,
         _ => Parameter::Other,
     };
@@ -225,6 +229,21 @@ unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Parameter {
     // SAFETY: passed on.
     let label = unsafe { slice(parameter.pSourceData.cast::<u8>().cast_const(), parameter.ulSourceDataLen) };
     label.map_or(Parameter::Other, |label| Parameter::Oaep(parameter, label.to_vec()))
+}
+
+/// # Safety
+/// Shared data and point are null or as long as they say.
+unsafe fn ecdh(parameter: CK_ECDH1_DERIVE_PARAMS) -> Parameter {
+    // SAFETY: passed on.
+    let shared = unsafe { slice(parameter.pSharedData.cast_const(), parameter.ulSharedDataLen) };
+    // SAFETY: passed on.
+    let point = unsafe { slice(parameter.pPublicData.cast_const(), parameter.ulPublicDataLen) };
+    match (shared, point) {
+        (Some(shared), Some(point)) => {
+            Parameter::Ecdh { kdf: parameter.kdf, shared: shared.to_vec(), point: point.to_vec() }
+        }
+        _ => Parameter::Other,
+    }
 }
 
 /// # Safety

@@ -1,4 +1,4 @@
-//! Shells: signing, decrypting, digesting. They come in a few shapes, so each shape is written once.
+//! Shells: signing, verifying, encrypting, decrypting, digesting. They come in a few shapes, so each shape is written once.
 
 use cryptoki_sys::*;
 
@@ -84,6 +84,29 @@ init!(C_DecryptInit = DecryptInit, decrypt_init);
 whole!(C_Decrypt = Decrypt, decrypt);
 whole!(C_DecryptUpdate = DecryptUpdate, decrypt_update);
 last!(C_DecryptFinal = DecryptFinal, decrypt_final);
+
+init!(C_VerifyInit = VerifyInit, verify_init);
+update!(C_VerifyUpdate = VerifyUpdate, verify_update);
+update!(C_VerifyFinal = VerifyFinal, verify_final);
+
+pub(super) unsafe extern "C" fn C_Verify(
+    session: CK_SESSION_HANDLE,
+    data: *mut CK_BYTE,
+    data_len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: CK_ULONG,
+) -> CK_RV {
+    enter(Function::Verify, |provider| {
+        // SAFETY: the caller's data and signature, as long as it says, or null.
+        let (data, signature) = unsafe { (input(data, data_len), input(signature, signature_len)) };
+        provider.verify(session, &data, &signature)
+    })
+}
+
+init!(C_EncryptInit = EncryptInit, encrypt_init);
+whole!(C_Encrypt = Encrypt, encrypt);
+whole!(C_EncryptUpdate = EncryptUpdate, encrypt_update);
+last!(C_EncryptFinal = EncryptFinal, encrypt_final);
 
 whole!(C_Digest = Digest, digest);
 update!(C_DigestUpdate = DigestUpdate, digest_update);

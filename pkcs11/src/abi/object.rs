@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 use super::{
-    buffer::{Place, fill, put_list, template},
+    buffer::{Place, fill, input, mechanism, put_list, template},
     enter,
 };
 use crate::{Error, Function};
@@ -78,7 +78,45 @@ pub(super) extern "C" fn C_CopyObject(
 }
 
 pub(super) extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
-    enter(Function::DestroyObject, |provider| Err(provider.refuse_change(session, object)))
+    enter(Function::DestroyObject, |provider| provider.destroy_object(session, object))
+}
+
+pub(super) unsafe extern "C" fn C_DeriveKey(
+    session: CK_SESSION_HANDLE,
+    given: *mut CK_MECHANISM,
+    base: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    enter(Function::DeriveKey, |provider| {
+        // SAFETY: the caller's room for it, its mechanism and its attributes, as long as they say, or null.
+        let (place, given, template) =
+            unsafe { (Place::new(key)?, mechanism(given), template(attributes, count)?) };
+        place.put(provider.derive_key(session, given.as_ref(), base, &template)?);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_UnwrapKey(
+    session: CK_SESSION_HANDLE,
+    given: *mut CK_MECHANISM,
+    unwrapping: CK_OBJECT_HANDLE,
+    wrapped: *mut CK_BYTE,
+    wrapped_len: CK_ULONG,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    enter(Function::UnwrapKey, |provider| {
+        // SAFETY: the caller's room for it, its mechanism and its attributes, as long as they say, or null.
+        let (place, given, template) =
+            unsafe { (Place::new(key)?, mechanism(given), template(attributes, count)?) };
+        // SAFETY: the caller's wrapped key, as long as it says, or null.
+        let wrapped = unsafe { input(wrapped, wrapped_len) };
+        place.put(provider.unwrap_key(session, given.as_ref(), unwrapping, &wrapped, &template)?);
+        Ok(())
+    })
 }
 
 pub(super) extern "C" fn C_SetAttributeValue(

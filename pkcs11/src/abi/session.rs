@@ -93,6 +93,15 @@ pub(super) unsafe extern "C" fn C_SetPIN(
     })
 }
 
+pub(super) unsafe extern "C" fn C_InitPIN(
+    session: CK_SESSION_HANDLE,
+    pin: *mut CK_UTF8CHAR,
+    pin_len: CK_ULONG,
+) -> CK_RV {
+    // SAFETY: the caller's PIN, as long as it says, or null.
+    enter(Function::InitPIN, |provider| provider.init_pin(session, &unsafe { pin_input(pin, pin_len) }))
+}
+
 /// Null asks for a PIN pad, and there is none: it is no empty PIN.
 ///
 /// # Safety

@@ -30,6 +30,17 @@ macro_rules! call {
     }};
 }
 
+/// Calls functions that all have to answer the same.
+macro_rules! all_refuse {
+    ($expected:expr; $($name:ident($($argument:expr),* $(,)?);)*) => {
+        $(assert_eq!(call!($name($($argument),*)), $expected, "{}", stringify!($name($($argument),*)));)*
+    };
+}
+
+mod abuse;
+mod handles;
+mod keys;
+
 fn list() -> &'static CK_FUNCTION_LIST_3_2 {
     let mut interface = null_mut();
     // SAFETY: a place for a pointer; the rest is null.
@@ -308,9 +319,9 @@ fn a_result_may_lie_over_its_input() {
 #[test]
 fn what_we_do_not_have_says_so() {
     let _alone = Alone::with_card();
-    assert_eq!(call!(C_VerifyInit(77, null_mut(), 1)), CKR_SESSION_HANDLE_INVALID);
+    assert_eq!(call!(C_VerifyRecoverInit(77, null_mut(), 1)), CKR_SESSION_HANDLE_INVALID);
     let session = open();
-    assert_eq!(call!(C_VerifyInit(session, null_mut(), 1)), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_eq!(call!(C_VerifyRecoverInit(session, null_mut(), 1)), CKR_FUNCTION_NOT_SUPPORTED);
     assert_eq!(call!(C_MessageSignFinal(session)), CKR_FUNCTION_NOT_SUPPORTED);
     assert_eq!(call!(C_AsyncJoin(session, null_mut(), 0, null_mut(), 0)), CKR_FUNCTION_NOT_SUPPORTED);
     assert_eq!(call!(C_GetFunctionStatus(session)), CKR_FUNCTION_NOT_PARALLEL);

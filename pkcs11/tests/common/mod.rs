@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Template};
+use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Settings, Template};
 use cryptoki_sys::*;
 use sim::{Personality, SimCard, SimReaders};
 
@@ -44,9 +44,14 @@ impl Bench {
     }
 
     pub(crate) fn over(card: SimCard) -> Self {
+        Self::with_settings(card, Settings::default())
+    }
+
+    pub(crate) fn with_settings(card: SimCard, settings: Settings) -> Self {
         let readers = SimReaders::with(READER, &card);
         let clock = Arc::new(StoppedClock::default());
-        let provider = Provider::new(Arc::new(readers.clone()), host::store(), clock.clone());
+        let provider =
+            Provider::with_settings(Arc::new(readers.clone()), host::store(), clock.clone(), settings);
         Self { provider: Arc::new(provider), readers, card, clock }
     }
 
