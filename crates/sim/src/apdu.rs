@@ -67,7 +67,7 @@ fn extended_body(body: &[u8]) -> Option<(&[u8], Option<usize>)> {
 pub(crate) struct Answer {
     pub data: Vec<u8>,
     pub status: u16,
-    /// A choice of ours where nothing is known of the hardware ([SIM] in crescendo.md part 8).
+    /// A choice of ours where nothing is known of the hardware ([SIM] in the command reference, part 8).
     pub sim: bool,
 }
 

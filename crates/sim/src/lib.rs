@@ -2,6 +2,9 @@
 //!
 //! Written from the specifications alone. Of our crates it knows `link` and nothing else, so that the client and
 //! this card can only agree where the standard does. The keys and PINs in here are for tests and known to all.
+//!
+//! "Command reference" in comments is this project's reading of HID's public documentation; its part 8 is the profile of
+//! this card. What is marked `[SIM]` there and in the log is a choice of ours, never a fact about hardware.
 
 #![forbid(unsafe_code)]
 

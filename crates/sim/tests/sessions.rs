@@ -1,4 +1,4 @@
-//! What a Key V3 answers, byte by byte: sessions of crescendo.md 8.4 that need no writing, and its PIN rules.
+//! What a Key V3 answers, byte by byte: sessions of command reference 8.4 that need no writing, and its PIN rules.
 
 mod common;
 

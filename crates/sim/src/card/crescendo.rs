@@ -1,5 +1,5 @@
 //! What a Key V3 has beside PIV, as far as a reader identifies it there: the access control applet and the card
-//! manager (crescendo.md 2.2, 2.5 and 8.1 to 8.3). Nothing here needs a login or changes anything.
+//! manager (command reference 2.2, 2.5 and 8.1 to 8.3). Nothing here needs a login or changes anything.
 
 use super::personality::Personality;
 use crate::apdu::{Answer, Command};

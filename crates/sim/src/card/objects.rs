@@ -92,7 +92,7 @@ pub(super) fn objects(personality: &Personality) -> Objects {
     objects
 }
 
-/// The containers a Key V3 has from the start, empty (crescendo.md 8.3).
+/// The containers a Key V3 has from the start, empty (command reference 8.3).
 fn allocated() -> Objects {
     let certificates = KEY_REFERENCES.into_iter().filter_map(certificate_tag);
     let tags = [CHUID, CCC, PRINTED_INFORMATION, KEY_HISTORY].into_iter().chain(certificates);

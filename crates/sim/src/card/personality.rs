@@ -1,4 +1,4 @@
-//! Who a virtual card is: crescendo.md part 8.1, and a plain card of SP 800-73.
+//! Who a virtual card is: the command reference, part 8.1, and a plain card of SP 800-73.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -61,7 +61,7 @@ impl Profile {
     }
 }
 
-/// How a Key V3 words its answer to GET PIV PROPERTIES (crescendo.md 8.3): the same keys either way.
+/// How a Key V3 words its answer to GET PIV PROPERTIES (command reference 8.3): the same keys either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Properties {
     /// Version and keys, nothing around them.
@@ -114,7 +114,7 @@ pub struct Personality {
     pub history_url: Option<String>,
     /// 6 to 8 digits.
     pub pin: String,
-    /// 8 digits, or none (`puk=none` in crescendo.md part 8.1).
+    /// 8 digits, or none (`puk=none` in the command reference, part 8.1).
     pub puk: Option<String>,
     /// The PIN usage policy of the Discovery object; `None` for the usual one: 60 10 with a global PIN, else 40 00 on
     /// a plain card and no Discovery object on a Key V3.

@@ -1,4 +1,4 @@
-//! The PIV application (SP 800-73 part 2), in the words of crescendo.md part 8.3 where the profile is a Key V3.
+//! The PIV application (SP 800-73 part 2), in the words of the command reference, part 8.3 where the profile is a Key V3.
 
 mod authenticate;
 mod properties;

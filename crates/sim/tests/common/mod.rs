@@ -22,7 +22,7 @@ pub(crate) fn say(card: &SimCard, apdu: &str) -> String {
     hex(&card.transmit(&bytes(apdu)))
 }
 
-/// Plays a session as crescendo.md part 8.4 writes it: `>` commands, `<` answers.
+/// Plays a session as the command reference, part 8.4 writes it: `>` commands, `<` answers.
 pub(crate) fn replay(card: &SimCard, session: &str) {
     let mut answer = String::new();
     for line in session.lines().map(str::trim) {

@@ -1,4 +1,4 @@
-//! GET PIV PROPERTIES of the C4000 dialect (crescendo.md 4.2 and 8.3): our keys count as injected.
+//! GET PIV PROPERTIES of the C4000 dialect (command reference 4.2 and 8.3): our keys count as injected.
 
 use super::Piv;
 use crate::apdu::{Answer, Command};
