@@ -108,10 +108,9 @@ pub(crate) fn public_key(key: &Key) -> Attributes {
 /// A PIV card does not tell where a key was made. So CKA_LOCAL is false, and with it, as for an imported key,
 /// CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE: they speak of the time before the card.
 pub(crate) fn private_key(key: &Key) -> Attributes {
-    let always = key.reference.always_authenticates();
     key_attributes(key, CKO_PRIVATE_KEY, "private-key")
         .flags(key.reference.needs_pin(), &[CKA_PRIVATE])
-        .flags(always, &[CKA_ALWAYS_AUTHENTICATE])
+        .flags(key.asks, &[CKA_ALWAYS_AUTHENTICATE])
         .flags(true, &[CKA_SENSITIVE])
         .flags(false, &[CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED])
         .flags(key.usage.sign, &[CKA_SIGN])
@@ -139,7 +138,7 @@ pub(crate) fn secret_key(handle: CK_OBJECT_HANDLE, wanted: &Wanted, len: usize) 
 
 /// What the two halves share.
 fn key_attributes(key: &Key, class: CK_OBJECT_CLASS, name: &str) -> Attributes {
-    let Key { reference, usage, certificate } = key;
+    let Key { reference, usage, certificate, .. } = key;
     let key_type = if certificate.key.algorithm().is_rsa() { CKK_RSA } else { CKK_EC };
     let mechanisms: Vec<u8> = usage.mechanisms(key_type).flat_map(|row| row.number.to_ne_bytes()).collect();
     let attributes =

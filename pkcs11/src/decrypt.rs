@@ -29,7 +29,7 @@ impl Provider {
             doing.decrypting = None;
             return Ok(());
         };
-        if doing.decrypting.is_some() {
+        if doing.decrypting.as_ref().is_some_and(|decrypting| !decrypting.is_abandoned()) {
             return Err(Error::OperationActive);
         }
         let mechanism = Mechanism::find(given.number, CKF_DECRYPT)?;

@@ -32,7 +32,7 @@ impl Provider {
     /// [`Error::NoToken`] for an empty slot; of the card.
     pub fn token_info(&self, slot: CK_SLOT_ID) -> Result<CK_TOKEN_INFO, Error> {
         let slot = self.slot(slot)?;
-        self.refresh()?;
+        self.refresh_slot(&slot)?;
         slot.load(slot.present()?.insertion)?;
         let view = slot.present()?;
         let facts = view.token.as_ref().ok_or(Error::NoToken)?;

@@ -6,7 +6,7 @@ use cryptoki_sys::*;
 use piv::{Certificate, KeyReference, PublicKey};
 
 use crate::{
-    Error,
+    Error, Settings,
     attributes::{self, Attributes},
     data::{Container, certificate_identifier},
     secret::{Secret, Wanted},
@@ -31,6 +31,9 @@ pub struct Object {
 pub(crate) struct Key {
     pub reference: KeyReference,
     pub usage: Usage,
+    /// Programs have to ask for the PIN before each use. OpenSSH gives such a key up where it cannot ask, so with a
+    /// replayed PIN it is not said.
+    pub asks: bool,
     pub certificate: Arc<Certificate>,
 }
 
@@ -120,6 +123,7 @@ impl Object {
         reference: KeyReference,
         certificate: &Arc<Certificate>,
         federal: bool,
+        settings: Settings,
     ) -> [Arc<Self>; 3] {
         let usage = Usage::of(reference, certificate, federal);
         let object = |class, attributes| Self {
@@ -130,7 +134,8 @@ impl Object {
             secret: None,
             attributes,
         };
-        let key = Key { reference, usage, certificate: certificate.clone() };
+        let asks = reference.always_authenticates() && !settings.replay_pin;
+        let key = Key { reference, usage, asks, certificate: certificate.clone() };
         let public = Self { key: Some(key.clone()), ..object(CKO_PUBLIC_KEY, attributes::public_key(&key)) };
         let private =
             Self { private: reference.needs_pin(), ..object(CKO_PRIVATE_KEY, attributes::private_key(&key)) };

@@ -106,6 +106,12 @@ impl Signing {
         Ok(Self { key, consent: None, in_parts: false, message: message(mechanism), scheme })
     }
 
+    /// Still waiting for the PIN its key asks for, and for the first byte. Programs that cannot ask (ssh-agent, libp11) leave
+    /// it at that and begin another; it must not stand in the way of every other key.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.key.asks && self.consent.is_none() && !self.in_parts
+    }
+
     pub(crate) fn signature_length(&self) -> usize {
         self.key.public().algorithm().signature_length()
     }
@@ -213,6 +219,11 @@ impl Decrypting {
         let sealing = Sealing::new(mechanism, given, &key)?;
         let message = Message::Plain(Zeroizing::default());
         Ok(Self { key, consent: None, in_parts: false, message, sealing })
+    }
+
+    /// As [`Signing::is_abandoned`].
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.key.asks && self.consent.is_none() && !self.in_parts
     }
 
     /// The length told to a length query: the modulus, whatever is inside, because the true one would tell of the

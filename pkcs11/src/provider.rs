@@ -113,6 +113,15 @@ impl Provider {
         self.look(&mut self.looked.lock())
     }
 
+    /// Looks at the readers now, and more closely at one that no session is open on: nobody would tell its users that the
+    /// card they knew has gone.
+    pub(crate) fn refresh_slot(&self, slot: &Slot) -> Result<(), Error> {
+        if self.count_sessions(slot).0 == 0 {
+            slot.confirm();
+        }
+        self.refresh()
+    }
+
     /// Looks at the readers if the last look is not from just now.
     pub(crate) fn refresh_soon(&self) -> Result<(), Error> {
         let now = self.seams.clock.now();

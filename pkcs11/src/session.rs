@@ -51,7 +51,7 @@ impl Provider {
             return Err(Error::Async);
         }
         let slot = self.slot(slot)?;
-        self.refresh()?;
+        self.refresh_slot(&slot)?;
         let view = slot.present()?;
         let insertion = view.insertion;
         let writable = flags & CKF_RW_SESSION != 0;

@@ -28,7 +28,7 @@ impl Provider {
             doing.signing = None;
             return Ok(());
         };
-        if doing.signing.is_some() {
+        if doing.signing.as_ref().is_some_and(|signing| !signing.is_abandoned()) {
             return Err(Error::OperationActive);
         }
         let mechanism = Mechanism::find(given.number, CKF_SIGN)?;

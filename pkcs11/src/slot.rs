@@ -131,9 +131,10 @@ impl Slot {
             }
             read_certificates(token, wanted.iter().copied().chain(view.known_keys()))
         })?;
+        let settings = self.seams.settings;
         self.change(insertion, |view| {
             view.looked = if due { Some(now) } else { view.looked };
-            certificates.iter().for_each(|(key, seen)| view.show(*key, seen.clone()));
+            certificates.iter().for_each(|(key, seen)| view.show(*key, seen.clone(), settings));
         });
         Ok(())
     }
@@ -206,6 +207,18 @@ impl Slot {
             *card = None;
         }
         self.change(insertion, |view| view.log_out());
+    }
+
+    /// For a slot nobody has a session on: makes sure that its connection still leads to the card. A reader plugged in
+    /// again, or another pcscd, can look just like the one before.
+    pub(crate) fn confirm(&self) {
+        let mut card = self.card.lock();
+        let Some(held) = &mut *card else { return };
+        let insertion = held.insertion;
+        if held.token.confirm().is_err_and(|error| is_lost(&error)) {
+            *card = None;
+            self.lose(insertion);
+        }
     }
 
     /// Nothing is known of this reader any more: the card went away under a call, or the service did.

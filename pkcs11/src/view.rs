@@ -8,6 +8,7 @@ use link::Reader;
 use piv::{Certificate, KeyReference, ObjectId, PinState, State, crescendo};
 
 use crate::{
+    Settings,
     data::{Container, certificate_label, unreadable_label},
     hash::Hash,
     object::{FIRST_HANDLE, Object},
@@ -183,7 +184,7 @@ impl View {
     }
 
     /// Takes up what the card said of a key. The objects of an unchanged certificate stay, and so do their handles.
-    pub(crate) fn show(&mut self, key: KeyReference, seen: Seen) {
+    pub(crate) fn show(&mut self, key: KeyReference, seen: Seen, settings: Settings) {
         let before = self.known.remove(&key).flatten();
         let content = match &seen {
             Seen::Absent => None,
@@ -192,7 +193,7 @@ impl View {
         let unchanged = before.filter(|shown| {
             Some(&shown.content) == content && shown.objects.is_empty() == matches!(seen, Seen::Unreadable(_))
         });
-        let shown = unchanged.or_else(|| self.make(key, seen));
+        let shown = unchanged.or_else(|| self.make(key, seen, settings));
         self.known.insert(key, shown);
     }
 
@@ -220,7 +221,7 @@ impl View {
         self.known.remove(&key);
     }
 
-    fn make(&mut self, key: KeyReference, seen: Seen) -> Option<Shown> {
+    fn make(&mut self, key: KeyReference, seen: Seen, settings: Settings) -> Option<Shown> {
         let federal = self.token.as_ref().is_some_and(|facts| facts.federal);
         let handle = self.next_handle;
         self.next_handle += 4;
@@ -229,7 +230,7 @@ impl View {
             Seen::Absent => None,
             Seen::Certificate(certificate, content) => Some(Shown {
                 data: data(&certificate_label(key), &content),
-                objects: Object::of_key(handle, key, &certificate, federal).to_vec(),
+                objects: Object::of_key(handle, key, &certificate, federal, settings).to_vec(),
                 content,
             }),
             Seen::Unreadable(content) => {
@@ -314,7 +315,7 @@ mod tests {
     #[test]
     fn a_new_card_is_a_new_insertion_with_nothing_known() {
         let mut view = View::nothing().next(sight(1));
-        view.show(KeyReference::PIV_AUTHENTICATION, Seen::Absent);
+        view.show(KeyReference::PIV_AUTHENTICATION, Seen::Absent, Settings::default());
         view.logged_in = true;
         let next = view.next(sight(3));
         assert_eq!((next.insertion, next.logged_in), (2, false));

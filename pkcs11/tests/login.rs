@@ -125,6 +125,19 @@ fn without_a_context_login_the_signature_key_is_refused() {
     assert_eq!(bench.provider.session_info(session).unwrap().state, CKS_RW_USER_FUNCTIONS);
 }
 
+/// OpenSSH's agent begins with the signature key, cannot ask for its PIN, and never ends what it began.
+#[test]
+fn a_signature_that_waits_for_its_pin_does_not_stand_in_the_way_of_others() {
+    let bench = Bench::new(Personality::piv());
+    let session = bench.login();
+    let (asking, other) =
+        (bench.object(session, CKO_PRIVATE_KEY, 2), bench.object(session, CKO_PRIVATE_KEY, 1));
+    bench.provider.sign_init(session, Some(&plain(CKM_ECDSA)), asking).unwrap();
+    bench.provider.sign_init(session, Some(&plain(CKM_RSA_PKCS)), other).unwrap();
+    let again = bench.provider.sign_init(session, Some(&plain(CKM_RSA_PKCS)), other);
+    assert!(matches!(again, Err(Error::OperationActive)), "one that waits for nothing stays");
+}
+
 #[test]
 fn a_login_right_before_is_a_fresh_pin_for_the_signature_key() {
     let bench = Bench::new(Personality::piv());

@@ -55,6 +55,18 @@ fn a_replayed_pin_serves_programs_that_never_ask() {
     assert_eq!(sign(&bench, session, 2), CKR_OK);
 }
 
+/// OpenSSH does not even try a key that asks each time where it cannot ask a person.
+#[test]
+fn with_a_replayed_pin_the_signature_key_does_not_ask() {
+    for (replay_pin, asks) in [(false, CK_TRUE), (true, CK_FALSE)] {
+        let bench = bench(Settings { replay_pin, ..Settings::default() });
+        let session = bench.login();
+        let key = bench.object(session, CKO_PRIVATE_KEY, 2);
+        let object = bench.provider.object(session, key).unwrap();
+        assert_eq!(object.attribute(CKA_ALWAYS_AUTHENTICATE).unwrap(), [asks]);
+    }
+}
+
 #[test]
 fn a_pin_is_not_replayed_where_it_is_not_kept_or_someone_guesses() {
     let forgetful = bench(Settings { replay_pin: true, remember_pin: false });

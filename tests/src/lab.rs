@@ -121,6 +121,12 @@ impl Lab {
         Program::new(&self.inside, &environment(&self.folder), name)
     }
 
+    /// A program that runs beside the test, on the lab's own loopback: see [`Program::serve`].
+    #[must_use]
+    pub fn server(&self, name: impl AsRef<std::ffi::OsStr>) -> Program {
+        Program::endless(&self.inside, &environment(&self.folder), name)
+    }
+
     /// A file in the lab's folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
@@ -136,10 +142,6 @@ impl Lab {
         let path = self.path(name);
         fs::write(&path, content).expect("the lab's folder takes files");
         path
-    }
-
-    pub(crate) fn inside(&self) -> &[String] {
-        &self.inside
     }
 
     fn ask(&mut self, command: &str) {

@@ -8,18 +8,26 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod desktop;
 mod files;
 mod judge;
 mod lab;
+mod mail;
+mod pages;
+mod profile;
 mod program;
 mod server;
 
 pub use client::{Client, key, pin};
+pub use desktop::Desktop;
 pub use files::{Files, fixture};
 pub use judge::{Scheme, accepts, ca, certificate};
 pub use lab::{Lab, alone};
-pub use program::{Done, Program};
-pub use server::{SshServer, TlsServer};
+pub use mail::{MailServer, thunderbird_name};
+pub use pages::Pages;
+pub use profile::{mozilla_profile, nss_database};
+pub use program::{Done, Program, Server};
+pub use server::{OpensslServer, SshServer, TlsServer, askpass, free_port, server_certificate};
 
 /// The PIN of every virtual card.
 pub const PIN: &str = "123456";

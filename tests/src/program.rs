@@ -2,9 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// A program about to run. It is ended after a minute.
 #[derive(Debug)]
@@ -36,8 +39,27 @@ impl Program {
     ) -> Self {
         let mut command = Command::new("timeout");
         command.arg("60").args(prefix).arg(name);
+        Self::with(command, environment)
+    }
+
+    /// One without an end of its own: for [`serve`](Program::serve).
+    pub(crate) fn endless(
+        prefix: &[String],
+        environment: &[(&'static str, PathBuf)],
+        name: impl AsRef<OsStr>,
+    ) -> Self {
+        let (first, rest) = prefix.split_first().expect("a command that runs another one");
+        let mut command = Command::new(first);
+        command.args(rest).args(["setpriv", "--pdeathsig", "KILL"]).arg(name);
+        Self::with(command, environment)
+    }
+
+    fn with(mut command: Command, environment: &[(&'static str, PathBuf)]) -> Self {
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        command.env("LC_ALL", "C").env_remove("CRESCENDO_LOG").env_remove("CRESCENDO_PIN_CACHE");
+        command.env("LC_ALL", "C");
+        for setting in ["CRESCENDO_LOG", "CRESCENDO_PIN_CACHE", "CRESCENDO_REPLAY_PIN"] {
+            command.env_remove(setting);
+        }
         Self { command, input: Vec::new() }
     }
 
@@ -92,6 +114,21 @@ impl Program {
         }
     }
 
+    /// Runs it beside the test, and waits until it has written `words` to its log.
+    ///
+    /// # Panics
+    /// When it does not start, or never says so.
+    #[must_use]
+    pub fn serve(mut self, log: PathBuf, words: &str) -> Server {
+        let shown = format!("{:?}", self.command);
+        let file = File::create(&log).expect("the lab's folder takes files");
+        self.command.stdin(Stdio::null()).stdout(file.try_clone().expect("it is open")).stderr(file);
+        let process = self.command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let server = Server { process, log };
+        server.wait_for(words);
+        server
+    }
+
     /// Runs it, and takes exit status 0 for granted.
     ///
     /// # Panics
@@ -101,6 +138,44 @@ impl Program {
         let done = self.run();
         assert_eq!(done.status, Some(0), "{done}");
         done
+    }
+}
+
+/// A program that runs until this is dropped, or until the test dies.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Waits until its log has these words.
+    ///
+    /// # Panics
+    /// When they do not come within 20 seconds.
+    #[track_caller]
+    pub fn wait_for(&self, words: &str) {
+        for _ in 0..400 {
+            if self.log().contains(words) {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("it never says {words:?}, but\n{}", self.log());
+    }
+
+    /// All it has said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -1,22 +1,66 @@
 //! Servers that clients log in to with the card, on the lab's own loopback.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use crate::PIN;
 use crate::files::{Files, fixture};
 use crate::judge::ca;
 use crate::lab::Lab;
-use crate::program::Done;
+use crate::program::{Done, Program, Server};
+
+/// Files that a TLS server shows itself with: its key, and its certificate for 127.0.0.1 from the CA of the cards.
+#[must_use]
+pub fn server_certificate(lab: &Lab) -> (PathBuf, PathBuf) {
+    let (key, certificate) = (lab.path("server.key"), lab.path("server.pem"));
+    let request = lab.program("openssl").args(&["req", "-config", "/dev/null", "-x509", "-newkey", "ec"]);
+    let request =
+        request.args(&["-nodes", "-days", "2", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=lab"]);
+    let request = request.args(&["-addext", "subjectAltName=IP:127.0.0.1", "-CA"]).arg(ca()).arg("-CAkey");
+    let request = request.arg(fixture("ca.key.pem")).arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+    let _ = request.succeed();
+    (key, certificate)
+}
+
+/// `openssl s_server`, which wants a certificate of the CA from every client, and answers with a page about them.
+#[derive(Debug)]
+pub struct OpensslServer {
+    process: Server,
+    /// Where it listens, on the lab's own loopback.
+    pub port: String,
+}
+
+impl OpensslServer {
+    /// Starts one that speaks TLS 1.3 only.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(lab: &Lab) -> Self {
+        let ((key, certificate), port) = (server_certificate(lab), free_port());
+        let server = lab.server("openssl").args(&["s_server", "-tls1_3", "-www", "-accept", &port, "-key"]);
+        let server = server.arg(key).arg("-cert").arg(certificate).args(&["-Verify", "1"]);
+        let server = server.arg("-verify_return_error").arg("-CAfile").arg(ca());
+        Self { process: server.serve(lab.path("s_server.log"), "ACCEPT"), port }
+    }
+
+    /// Waits until it has said these words, as it may after the client has ended.
+    pub fn wait_for(&self, words: &str) {
+        self.process.wait_for(words);
+    }
+
+    /// What it said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
 
 /// `gnutls-serv`, which wants a certificate of the CA from every client.
 #[derive(Debug)]
 pub struct TlsServer {
-    _process: Process,
+    process: Server,
     port: String,
 }
 
@@ -27,26 +71,11 @@ impl TlsServer {
     /// When it does not start.
     #[must_use]
     pub fn start(lab: &Lab) -> Self {
-        let (key, certificate) = (lab.path("server.key"), lab.path("server.pem"));
-        let request = lab.program("openssl").args(&["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
-        let request = request.args(&["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=lab"]);
-        let request =
-            request.args(&["-addext", "subjectAltName=IP:127.0.0.1", "-CA"]).arg(ca()).arg("-CAkey");
-        let request =
-            request.arg(fixture("ca.key.pem")).arg("-keyout").arg(&key).arg("-out").arg(&certificate);
-        let _ = request.succeed();
-        let port = free_port();
-        let mut server = inside(lab, "gnutls-serv");
-        server.args([
-            "--http",
-            "--require-client-cert",
-            "--verify-client-cert",
-            "-p",
-            &port,
-            "--x509certfile",
-        ]);
-        server.arg(certificate).arg("--x509keyfile").arg(key).arg("--x509cafile").arg(ca());
-        Self { _process: Process::start(server, &lab.path("tls.log"), "listening"), port }
+        let ((key, certificate), port) = (server_certificate(lab), free_port());
+        let server = lab.server("gnutls-serv").args(&["--http", "--require-client-cert"]);
+        let server = server.args(&["--verify-client-cert", "-p", &port, "--x509certfile"]).arg(certificate);
+        let server = server.arg("--x509keyfile").arg(key).arg("--x509cafile").arg(ca());
+        Self { process: server.serve(lab.path("tls.log"), "listening"), port }
     }
 
     /// Fetches a page over TLS 1.3 with the key and the certificate of a CKA_ID, and returns what the server logged.
@@ -65,14 +94,14 @@ impl TlsServer {
             client.args(&[&format!("{url};type=cert"), "--x509keyfile", &format!("{url};type=private")]);
         let page = client.args(&["-p", &self.port, "127.0.0.1"]).input("GET / HTTP/1.0\r\n\r\n").succeed();
         page.says("HTTP/1.0 200 OK").says(&format!("CN={name}"));
-        fs::read_to_string(lab.path("tls.log")).expect("the server has written it")
+        self.process.log()
     }
 }
 
 /// `sshd`, which lets in whoever runs the test, with the keys it was given.
 #[derive(Debug)]
 pub struct SshServer {
-    _process: Process,
+    _process: Server,
     port: String,
 }
 
@@ -97,60 +126,47 @@ impl SshServer {
         let configuration = lab.file("sshd_config", lines.join("\n"));
         // Where sshd locks itself in. Nothing is ever put there.
         fs::create_dir_all("/run/sshd").expect("root may do that");
-        let mut server = inside(lab, "/usr/sbin/sshd");
-        server.args(["-D", "-e", "-f"]).arg(configuration);
-        Self { _process: Process::start(server, &lab.path("sshd.log"), "Server listening"), port }
+        let server = lab.server("/usr/sbin/sshd").args(&["-D", "-e", "-f"]).arg(configuration);
+        Self { _process: server.serve(lab.path("sshd.log"), "Server listening"), port }
     }
 
     /// Logs in with the card, typing `pin` as often as ssh asks, and runs `echo logged in` there.
     #[must_use]
     pub fn log_in(&self, lab: &Lab, pin: &str) -> Done {
-        let askpass = lab.file("askpass", format!("#!/bin/sh\necho {pin}\n"));
-        let _ = lab.program("chmod").arg("700").arg(&askpass).succeed();
-        let ssh = lab.program_inside("ssh").env("SSH_ASKPASS", askpass).env("SSH_ASKPASS_REQUIRE", "force");
+        let ssh = self.ssh(askpass(lab, lab.program_inside("ssh"), pin), lab);
+        let ssh = ssh.args(&["-o", "IdentityAgent=none", "-I"]).arg(&Files::get().module);
+        ssh.args(&["root@127.0.0.1", "echo logged in"]).run()
+    }
+
+    /// The same with the keys of the agent at a socket.
+    #[must_use]
+    pub fn log_in_by_agent(&self, lab: &Lab, socket: &Path) -> Done {
+        let ssh = self.ssh(lab.program_inside("ssh").env("SSH_AUTH_SOCK", socket), lab);
+        ssh.args(&["root@127.0.0.1", "echo logged in"]).run()
+    }
+
+    fn ssh(&self, ssh: Program, lab: &Lab) -> Program {
         let known = format!("UserKnownHostsFile={}", lab.path("known_hosts").display());
         let ssh =
             ssh.args(&["-F", "none", "-p", &self.port, "-o", &known, "-o", "StrictHostKeyChecking=yes"]);
-        let ssh = ssh.args(&["-o", "IdentityAgent=none", "-o", "PreferredAuthentications=publickey", "-I"]);
-        ssh.arg(&Files::get().module).args(&["root@127.0.0.1", "echo logged in"]).run()
+        ssh.args(&["-o", "PreferredAuthentications=publickey"])
     }
 }
 
-/// Ends with the test: dropped, or killed by the kernel when the test dies.
-#[derive(Debug)]
-struct Process(Child);
-
-impl Process {
-    fn start(mut command: Command, log: &Path, words: &str) -> Self {
-        let file = File::create(log).expect("the lab's folder takes files");
-        command.stdin(Stdio::null()).stdout(file.try_clone().expect("it is open")).stderr(file);
-        let process = Self(command.spawn().expect("servers are installed"));
-        for _ in 0..100 {
-            if fs::read_to_string(log).is_ok_and(|text| text.contains(words)) {
-                return process;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("{command:?} does not start: {}", fs::read_to_string(log).unwrap_or_default());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn inside(lab: &Lab, name: &str) -> Command {
-    let mut command = Command::new(&lab.inside()[0]);
-    command.args(&lab.inside()[1..]).args(["setpriv", "--pdeathsig", "KILL", name]);
-    command
+/// A program of OpenSSH to which `pin` is typed as often as it asks.
+#[must_use]
+pub fn askpass(lab: &Lab, program: Program, pin: &str) -> Program {
+    let askpass = lab.file("askpass", format!("#!/bin/sh\necho {pin}\n"));
+    let _ = lab.program("chmod").arg("700").arg(&askpass).succeed();
+    program.env("SSH_ASKPASS", askpass).env("SSH_ASKPASS_REQUIRE", "force")
 }
 
 /// Free a moment ago. In the lab's own network all of them are.
-fn free_port() -> String {
+///
+/// # Panics
+/// When none is.
+#[must_use]
+pub fn free_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.expect("loopback has free ports").port().to_string()
 }

@@ -61,7 +61,11 @@ fn a_card_that_takes_extended_length() {
 fn a_global_pin_that_comes_first() {
     let lab = Lab::start(&["--profile", "piv", "--global-pin", "654321", "--policy", "6020"]);
     let _ = tool(&lab).args(&["--login", "--pin", "654321", "-O"]).succeed();
-    assert_eq!(tool(&lab).args(&["--login", "--pin", PIN, "-O"]).run().status, Some(1), "not the PIN asked for");
+    assert_eq!(
+        tool(&lab).args(&["--login", "--pin", PIN, "-O"]).run().status,
+        Some(1),
+        "not the PIN asked for"
+    );
     assert_eq!(lab.tries(), 3, "the PIN of the application was never tried");
 }
 

@@ -11,6 +11,7 @@ use crate::{
     login::Login,
     object::{self, hex},
     piv::Piv,
+    tlv,
 };
 
 /// The retired keys, by their numbers.
@@ -362,8 +363,16 @@ impl Known {
         self.store.save(&name, &readable.to_bytes());
     }
 
+    /// An answer that is no CHUID may have been damaged on the way: it is asked for again, so that nobody takes the card
+    /// for another one. A card that says so twice has none.
     fn look_at_identity(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
-        Ok(piv.head(ObjectId::CHUID, Identity::HEAD)?.map(|head| Identity::parse(&head)))
+        for _ in 0..2 {
+            let Some(head) = piv.head(ObjectId::CHUID, Identity::HEAD)? else { return Ok(None) };
+            if tlv::begins(&head, ObjectId::CHUID.wrapper(), Identity::HEAD.into()) {
+                return Ok(Some(Identity::parse(&head)));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes up what was stored of this card. A card without a GUID has nothing stored.

@@ -30,6 +30,14 @@ pub(crate) fn only(bytes: &[u8], tag: Tag) -> Option<&[u8]> {
     (found == tag && length == value.len()).then_some(value)
 }
 
+/// Whether `bytes` are the start of one data object with this tag: at least so many bytes of it, or all of it.
+pub(crate) fn begins(bytes: &[u8], tag: Tag, least: usize) -> bool {
+    let parsed = ber_tag(bytes).and_then(|(found, rest)| Some((found, read_length(rest)?)));
+    parsed.is_some_and(|(found, (length, value))| {
+        found == tag && (value.len() == length || value.len() < length && bytes.len() >= least)
+    })
+}
+
 /// What is here of the value of the data object at the start of `bytes`, which may be cut short.
 pub(crate) fn start_of_value(bytes: &[u8]) -> &[u8] {
     let value = ber_tag(bytes).and_then(|(_, rest)| read_length(rest));
@@ -145,6 +153,16 @@ mod tests {
         assert_eq!(objects[0].1.len(), 256);
         assert_eq!(objects[1], (0x86, &[0x55][..]));
         assert_eq!(start_of_value(&bytes[..9]), [7; 4], "cut short");
+    }
+
+    #[test]
+    fn a_start_is_long_enough_or_the_whole() {
+        let whole = [&[0x53, 10][..], &[7; 10]].concat();
+        assert!(begins(&whole, 0x53, 80));
+        assert!(begins(&whole[..8], 0x53, 8));
+        assert!(!begins(&whole[..8], 0x53, 9), "cut short");
+        assert!(!begins(&[&whole[..], &[0xFF]].concat(), 0x53, 8), "longer than it says");
+        assert!(!begins(&whole, 0x7E, 8) && !begins(&[], 0x53, 0) && !begins(&[0x53], 0x53, 0));
     }
 
     #[test]

@@ -147,6 +147,15 @@ impl Token {
         self.known.answer(object).flatten()
     }
 
+    /// Whether the connection still leads to the card: what PC/SC shows of a reader can be the same before and after it was
+    /// plugged in again. Nothing is sent, unless someone reset the card.
+    ///
+    /// # Errors
+    /// Of the link, if it does not.
+    pub fn confirm(&mut self) -> Result<(), Error> {
+        self.with_piv(Start::Assume, |_, _| Ok(()))
+    }
+
     /// Looks at what is known and was not looked at for a minute: one APDU for each certificate. `true`: something
     /// changed, and is read again when next needed.
     ///
