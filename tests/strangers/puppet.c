@@ -3,7 +3,9 @@
  *   puppet MODULE load init slots info open login find both:100 logout close finalize unload
  *
  * `mark:FILE` and `await:FILE` keep step with others, `die:N` ends the process in N milliseconds, whatever it does then.
- * `both:N` signs N times with 9A and N times with 9E, in turn; `into:FILE` keeps what was signed, and the signatures. */
+ * `both:N` signs N times with 9A and N times with 9E, in turn; `into:FILE` keeps what was signed, and the signatures.
+ * `fork ... parent`: the words in between are a child's. `thread` and `join`: another thread uses the library once, and
+ * ends at `join`. */
 #include "module.h"
 
 #include <pthread.h>
@@ -181,7 +183,7 @@ static number act(const char *word, const char *argument) {
     if (strcmp(word, "logout") == 0)
         return call(LOGOUT, session, 0, 0, 0, 0);
     if (strcmp(word, "find") == 0)
-        return find(1, ignored);
+        return find(4, ignored); /* one that is shown before login */
     if (strcmp(word, "rsa") == 0)
         return sign_one(1, SHA256_RSA_PKCS, 0);
     if (strcmp(word, "ecdsa") == 0)
@@ -201,6 +203,8 @@ static int arrange(const char *word, const char *argument) {
         fclose(fopen(argument, "w"));
     else if (strcmp(word, "await") == 0)
         await(argument);
+    else if (strcmp(word, "say") == 0)
+        printf("%s\n", argument);
     else if (strcmp(word, "die") == 0)
         die_in(atoi(argument));
     else if (strcmp(word, "thread") == 0)

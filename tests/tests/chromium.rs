@@ -84,7 +84,7 @@ fn a_card_that_comes_after_chromium_logs_in() {
     let refused = Pages::start(&lab);
     let _chromium = start(&lab, &desktop, &refused.url("before"));
     refused.wait_for_refusal();
-    desktop.wait_for(&lab, "Chromium");
+    desktop.wait_for(&lab, "^127.0.0.1 - Chromium");
     let _ = desktop.picture(&lab, "refused");
     lab.insert();
     desktop.visit(&lab, "Chromium", &pages.url("after"), PIN_WINDOW);

@@ -62,7 +62,14 @@ fn write(lab: &Lab, desktop: &Desktop) {
     desktop.wait_for(lab, MAIN_WINDOW);
     desktop.press_until(lab, MAIN_WINDOW, "ctrl+n", "^Write");
     sleep(Duration::from_secs(2));
-    desktop.type_text(lab, "^Write", "you@crescendo.example\t\tSigned with the card\tHello.");
+    // The first Tab takes the address, the second leaves its field.
+    for (text, tabs) in [("you@crescendo.example", 2), ("Signed with the card", 1), ("Hello.", 0)] {
+        desktop.type_text(lab, "^Write", text);
+        for _ in 0..tabs {
+            desktop.press(lab, "^Write", "Tab");
+            sleep(Duration::from_millis(300));
+        }
+    }
     desktop.wait_for(lab, "^Write: Signed with the card");
     let _ = desktop.picture(lab, "written");
     desktop.press(lab, "^Write", "ctrl+Return");
