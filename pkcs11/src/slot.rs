@@ -196,14 +196,16 @@ impl Slot {
     }
 
     /// Ends a login, if there is a token to end it on. A token that cannot say whether it did is dropped, and with it all
-    /// belief in a login.
+    /// belief in a login. So is one whose card another program stays logged in on: that one has to find itself alone when
+    /// it leaves.
     pub(crate) fn leave(&self) {
         let mut card = self.card.lock();
         let Some(held) = &mut *card else { return };
         let insertion = held.insertion;
         held.puk = None;
-        if let Err(error) = held.token.leave() {
-            tracing::debug!(slot = self.id, %error, "leaving");
+        let left = held.token.leave();
+        if !matches!(left, Ok(true)) {
+            tracing::debug!(slot = self.id, ?left, "let go");
             *card = None;
         }
         self.change(insertion, |view| view.log_out());
@@ -234,7 +236,11 @@ impl Slot {
             *card = None;
             let Seams { readers, store, clock, settings } = &*self.seams;
             let reader = self.reader().ok_or(piv::Error::Link(LinkError::NoCard))?;
-            let connection = readers.connect(reader)?;
+            let connection = match readers.connect(reader) {
+                // Another program let go of the card just then.
+                Err(LinkError::Reset) => readers.connect(reader)?,
+                connected => connected?,
+            };
             let mut token = Token::open(connection, store.clone(), clock.clone());
             token.remember_pin(settings.remember_pin);
             token.replay_pin(settings.replay_pin);

@@ -24,9 +24,9 @@ impl Guest {
         fs::copy(&Files::get().module, lab.path("module.so")).unwrap();
         let library = lab.program("sh").args(&["-c", "ldconfig -p | sed -n 's/.*libpcsclite.so.1 .*=> //p'"]);
         fs::copy(library.succeed().out.trim(), lab.path("libpcsclite.so.1")).unwrap();
-        lab.file("pin", PIN);
+        let _ = lab.file("pin", PIN);
         let at = |name: &str| lab.path(name).display().to_string();
-        lab.file(
+        let _ = lab.file(
             "openssl.cnf",
             format!(
                 "openssl_conf = init\n[init]\nproviders = both\n[both]\ndefault = standard\npkcs11 = token\n\

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use link::LinkError;
+
 use crate::{Error, Pin, PinReference, PinState, pin::Fingerprint, piv::Piv};
 
 /// How long a PIN is kept without being needed.
@@ -83,6 +85,19 @@ impl Login {
         let result = piv.verify(self.reference, pin);
         self.note(pin, &result, now);
         result
+    }
+
+    /// VERIFY once more, after a reset swallowed the card's verdict: if it shows as many tries as ever, there was none.
+    pub(crate) fn verify_uncounted(
+        &mut self,
+        piv: &mut Piv<'_>,
+        pin: &Pin,
+        now: Duration,
+    ) -> Result<(), Error> {
+        match self.ask(piv)? {
+            PinState::Tries(tries) if Some(tries) >= self.most_tries => self.verify(piv, pin, now),
+            _ => Err(Error::Link(LinkError::Reset)),
+        }
     }
 
     /// Refuses a PIN that the card refused moments ago, without spending another try on it.

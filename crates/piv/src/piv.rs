@@ -31,6 +31,7 @@ pub struct Piv<'t> {
     exchange: Exchange<'t>,
     family: Family,
     selected: bool,
+    sent_pin: bool,
 }
 
 impl<'t> Piv<'t> {
@@ -47,7 +48,7 @@ impl<'t> Piv<'t> {
     /// Assumes that the application is still selected from an earlier transaction. Only for answers that prove
     /// themselves; a refusal means nothing before [`Piv::reselect`].
     pub(crate) fn assumed(exchange: Exchange<'t>, family: Family) -> Self {
-        Self { exchange, family, selected: false }
+        Self { exchange, family, selected: false, sent_pin: false }
     }
 
     /// Selects the application within this transaction, if that was not done yet.
@@ -67,6 +68,11 @@ impl<'t> Piv<'t> {
     /// Whether SELECT was sent in this transaction.
     pub(crate) fn is_selected(&self) -> bool {
         self.selected
+    }
+
+    /// Whether a PIN or PUK was sent in this transaction.
+    pub(crate) fn has_sent_pin(&self) -> bool {
+        self.sent_pin
     }
 
     /// Selects the card manager, which ends the application's security state on cards that know no other way.
@@ -120,6 +126,7 @@ impl<'t> Piv<'t> {
     pub fn verify(&mut self, reference: PinReference, pin: &Pin) -> Result<(), Error> {
         self.reselect()?;
         let command = Command::new(VERIFY, 0x00, reference.number());
+        self.sent_pin = true;
         let response = self.exchange.send(command.data(Zeroizing::new(pin.bytes().to_vec())))?;
         pin_result("VERIFY", response.status)
     }
@@ -159,6 +166,7 @@ impl<'t> Piv<'t> {
         new: &Pin,
     ) -> Result<(), Error> {
         let command = Command::new(CHANGE_REFERENCE_DATA, 0x00, reference.number());
+        self.sent_pin = true;
         let response = self.exchange.send(command.data(pair(old, new)))?;
         pin_result("CHANGE REFERENCE DATA", response.status)
     }
@@ -169,6 +177,7 @@ impl<'t> Piv<'t> {
     /// As [`Piv::verify`], about the PUK.
     pub fn reset_retry_counter(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
         let command = Command::new(RESET_RETRY_COUNTER, 0x00, PinReference::Application.number());
+        self.sent_pin = true;
         let response = self.exchange.send(command.data(pair(puk, new)))?;
         pin_result("RESET RETRY COUNTER", response.status)
     }

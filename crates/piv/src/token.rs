@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use link::{Card, Clock, Store};
+use link::{Card, Clock, LinkError, Store};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -223,17 +223,18 @@ impl Token {
     }
 
     /// Ends the login here, and on the card unless another program is connected to it: that one's login is not ours to
-    /// end.
+    /// end. `false`: the card was left as it is for that reason. Whoever stays connected then keeps the other one from
+    /// logging out when it leaves in turn.
     ///
     /// # Errors
     /// As [`Token::logout`].
-    pub fn leave(&mut self) -> Result<(), Error> {
-        let alone = self.logged_in().then(|| self.card.alone());
-        if let Some(Ok(true)) = alone {
-            return self.logout();
+    pub fn leave(&mut self) -> Result<bool, Error> {
+        let alone = !self.logged_in() || self.card.alone().inspect_err(|_| self.known.login.end())?;
+        if alone {
+            self.logout()?;
         }
         self.known.login.end();
-        alone.map_or(Ok(()), |alone| alone.map(drop).map_err(Error::from))
+        Ok(alone)
     }
 
     /// Signs with the private half of `public`, which is what this key's certificate showed. RSA: `input` is the padded block, as long as the modulus, and so is the answer. ECC: `input` is
@@ -358,7 +359,12 @@ impl Token {
         self.state()?;
         let now = self.known.now();
         self.known.login.refuse_again(pin, now)?;
-        self.with_piv(Start::Select, |known, piv| known.login.verify(piv, pin, now))
+        match self.with_piv(Start::Select, |known, piv| known.login.verify(piv, pin, now)) {
+            Err(Error::Link(LinkError::Reset)) => {
+                self.with_piv(Start::Select, |known, piv| known.login.verify_uncounted(piv, pin, now))
+            }
+            told => told,
+        }
     }
 
     /// No PIN goes over plain contactless (SP 800-73-5 part 1, 5.5): the whole room could listen.
@@ -414,11 +420,29 @@ impl Token {
         })
     }
 
-    /// Holds the card for as long as `work` takes.
+    /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between: pcscd lets go of a
+    /// card before it resets it, as it does when a program dies that held it. Not once a PIN was sent, because nobody knows
+    /// whether it counted.
     fn with_piv<T>(
         &mut self,
         start: Start,
-        work: impl FnOnce(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
+        work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut sent_pin = false;
+        let result = self.hold(start, &work, &mut sent_pin);
+        if !matches!(result, Err(Error::Link(LinkError::Reset))) {
+            return result;
+        }
+        self.known.note_reset();
+        self.selected = false;
+        if sent_pin { result } else { self.hold(start, &work, &mut sent_pin) }
+    }
+
+    fn hold<T>(
+        &mut self,
+        start: Start,
+        work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
+        sent_pin: &mut bool,
     ) -> Result<T, Error> {
         let Self { card, known, selected } = self;
         let mut transaction = card.begin()?;
@@ -431,6 +455,7 @@ impl Token {
         let result =
             result.and_then(|()| known.confirm_identity(&mut piv)).and_then(|()| work(known, &mut piv));
         *selected |= piv.is_selected();
+        *sent_pin = piv.has_sent_pin();
         let trace = piv.into_trace();
         drop(transaction);
         trace.emit();

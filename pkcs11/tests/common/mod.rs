@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod journey;
+pub(crate) mod trap;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
