@@ -29,8 +29,11 @@ impl Provider {
             read => read?,
         }
         let view = session.slot.view();
-        let mut found: Vec<_> =
-            view.objects().filter(|object| template.matches(object)).map(|object| object.handle).collect();
+        let mut found: Vec<_> = view
+            .objects_of(&keys)
+            .filter(|object| template.matches(object))
+            .map(|object| object.handle)
+            .collect();
         found.reverse();
         doing.search = Some(found);
         Ok(())

@@ -65,8 +65,12 @@ impl Template {
         }
     }
 
+    /// Nearly every search names a class, and that stands in the object itself: most are told apart by it alone.
     pub(crate) fn matches(&self, object: &Object) -> bool {
-        self.0.iter().all(|(kind, value)| object.attribute(*kind).is_ok_and(|here| here == value))
+        self.0.iter().all(|(kind, value)| match *kind {
+            CKA_CLASS => *value == object.class.to_ne_bytes(),
+            kind => object.attribute(kind).is_ok_and(|here| here == value),
+        })
     }
 
     /// The keys whose objects this may find. None at all for a class we never have (rule R18: browsers ask for trust

@@ -241,8 +241,27 @@ impl View {
 
     /// The objects a session may see now. 9A comes first: many programs take the first key they find.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.visible(KeyReference::all())
+    }
+
+    /// Those of them that are of these keys, or of no key. A search that names one need not walk past all the others.
+    pub(crate) fn objects_of<'v>(
+        &'v self,
+        keys: &'v [KeyReference],
+    ) -> impl Iterator<Item = &'v Arc<Object>> {
+        self.visible(keys.iter().copied())
+    }
+
+    fn visible<'v>(
+        &'v self,
+        keys: impl Iterator<Item = KeyReference> + Clone + 'v,
+    ) -> impl Iterator<Item = &'v Arc<Object>> {
+        let shown = keys.filter_map(|key| self.known.get(&key)?.as_ref());
+        let containers = shown.clone().map(|shown| &shown.data);
+        let others = self.data.values().filter_map(|data| data.shown.as_ref()).map(|(_, object)| object);
         let secrets = self.secrets.iter().map(|(_, object)| object);
-        let all = self.profiles.iter().chain(self.of_keys()).chain(self.of_containers()).chain(secrets);
+        let of_keys = shown.flat_map(|shown| &shown.objects);
+        let all = self.profiles.iter().chain(of_keys).chain(containers).chain(others).chain(secrets);
         all.filter(|object| self.logged_in || !object.private)
     }
 
@@ -281,26 +300,14 @@ impl View {
         self.secrets.retain(|(owner, object)| !which(*owner, object));
     }
 
-    fn of_keys(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.shown().flat_map(|shown| &shown.objects)
-    }
-
-    fn of_containers(&self) -> impl Iterator<Item = &Arc<Object>> {
-        let others = self.data.values().filter_map(|data| data.shown.as_ref()).map(|(_, object)| object);
-        self.shown().map(|shown| &shown.data).chain(others)
-    }
-
-    fn shown(&self) -> impl Iterator<Item = &Shown> {
-        KeyReference::all().filter_map(|key| self.known.get(&key)?.as_ref())
-    }
-
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
         self.objects().find(|object| object.handle == handle)
     }
 
     /// Whether there is a private object of this handle that a login would show.
     pub(crate) fn is_hidden(&self, handle: CK_OBJECT_HANDLE) -> bool {
-        !self.logged_in && self.of_keys().any(|object| object.private && object.handle == handle)
+        let mut of_keys = self.known.values().flatten().flat_map(|shown| &shown.objects);
+        !self.logged_in && of_keys.any(|object| object.private && object.handle == handle)
     }
 }
 

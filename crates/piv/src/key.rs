@@ -40,7 +40,7 @@ impl KeyReference {
     }
 
     /// 9A, 9C, 9D, 9E, and the retired ones from 82 to 95.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
         Self::CURRENT.into_iter().chain((1..=Self::RETIRED).filter_map(Self::retired))
     }
 
