@@ -33,7 +33,7 @@ pub(crate) struct Doing {
 
 impl Session {
     pub(crate) fn is_alive(&self) -> bool {
-        self.slot.view().insertion == self.insertion
+        self.slot.insertion() == self.insertion
     }
 }
 

@@ -1,7 +1,10 @@
 //! A slot: a reader, the token in it, and what searches see of it. One slot has no reader yet.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -34,6 +37,8 @@ pub(crate) struct Slot {
     seams: Arc<Seams>,
     card: Mutex<Option<Held>>,
     view: RwLock<Arc<View>>,
+    /// The view's insertion, to be read without touching its lock: every call asks whether its session is alive.
+    insertion: AtomicU64,
     /// What C_WaitForSlotEvent last told of this slot.
     told: Mutex<Option<Sight>>,
 }
@@ -55,6 +60,7 @@ impl Slot {
             seams,
             card: Mutex::new(None),
             view: RwLock::new(Arc::new(View::nothing())),
+            insertion: AtomicU64::new(View::nothing().insertion),
             told: Mutex::new(None),
         }
     }
@@ -89,7 +95,7 @@ impl Slot {
                 present = sight.as_ref().is_some_and(|sight| sight.atr.is_some()),
                 "changed"
             );
-            *view = Arc::new(view.next(sight));
+            self.begin_insertion(&mut view, sight);
         }
     }
 
@@ -141,6 +147,9 @@ impl Slot {
 
     /// Makes the objects of these containers known, and looks at them again when that is due.
     pub(crate) fn read_containers(&self, insertion: u64, wanted: &[&'static Container]) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let now = self.seams.clock.now();
         let view = self.view();
         if wanted.iter().all(|container| !view.is_data_due(container.object(), now, LISTING)) {
@@ -227,8 +236,18 @@ impl Slot {
     pub(crate) fn lose(&self, insertion: u64) {
         let mut view = self.view.write();
         if view.insertion == insertion && view.sight.is_some() {
-            *view = Arc::new(view.next(None));
+            self.begin_insertion(&mut view, None);
         }
+    }
+
+    fn begin_insertion(&self, view: &mut Arc<View>, sight: Option<Sight>) {
+        *view = Arc::new(view.next(sight));
+        self.insertion.store(view.insertion, Ordering::Release);
+    }
+
+    /// Which insertion this is now.
+    pub(crate) fn insertion(&self) -> u64 {
+        self.insertion.load(Ordering::Acquire)
     }
 
     fn open<'c>(&self, card: &'c mut Option<Held>, insertion: u64) -> Result<&'c mut Held, piv::Error> {
