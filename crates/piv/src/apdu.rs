@@ -90,12 +90,8 @@ impl StatusWord {
     pub const SECURITY_STATUS_NOT_SATISFIED: Self = Self(0x6982);
     /// No tries are left.
     pub const AUTHENTICATION_METHOD_BLOCKED: Self = Self(0x6983);
-    /// The data field is not what the command wants.
-    pub const WRONG_DATA: Self = Self(0x6A80);
     /// No such data object or application.
     pub const NOT_FOUND: Self = Self(0x6A82);
-    /// P1 or P2 is not what the command wants.
-    pub const WRONG_PARAMETERS: Self = Self(0x6A86);
     /// No such key or PIN.
     pub const REFERENCE_NOT_FOUND: Self = Self(0x6A88);
     /// Lc or Le is not what the card takes.
