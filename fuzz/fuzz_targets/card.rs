@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use link::{Card, Clock, LinkError, Store, Transaction, Transmit};
+use link::{Card, Clock, Entry, LinkError, Store, Transaction, Transmit};
 use piv::{KeyReference, Pin, Token};
 
 libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
@@ -36,6 +36,14 @@ impl Card for Script {
         b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF"
     }
 
+    fn reader(&self) -> &str {
+        "Script"
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        None
+    }
+
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
         Ok(Transaction { link: Box::new(Borrowed(self)), was_reset: false })
     }
@@ -59,8 +67,14 @@ impl Store for Nothing {
     fn load(&self, _: &str) -> Option<Vec<u8>> {
         None
     }
-    fn save(&self, _: &str, _: &[u8]) {}
+    fn update(&self, _: &str, _: &mut dyn FnMut(Option<Vec<u8>>) -> Option<Vec<u8>>) {}
     fn remove(&self, _: &str) {}
+    fn entries(&self) -> Vec<Entry> {
+        Vec::new()
+    }
+    fn generation(&self) -> u64 {
+        0
+    }
 }
 
 impl Clock for Nothing {

@@ -13,13 +13,13 @@ use std::{
 };
 
 use common::{
-    Bench, READER, StoppedClock,
+    Bench, READER,
     journey::Journey,
     trap::{Seam, Trap},
 };
 use crescendo_pkcs11::Provider;
 use link::LinkError;
-use sim::{Fault, Faults, Personality, SimCard, SimReaders, What};
+use sim::{Fault, Faults, Personality, SimCard, SimClock, SimReaders, What};
 
 /// The card manager, as another program selects it.
 const FOREIGN: [u8; 7] = [0xA0, 0, 0, 1, 0x51, 0, 0];
@@ -64,8 +64,8 @@ impl World {
         let card = card.clone();
         let readers = SimReaders::with(READER, &card);
         let trap = Trap::over(readers.clone());
-        let clock = Arc::new(StoppedClock::default());
-        let provider = Provider::new(Arc::new(trap.clone()), host::store(), clock.clone());
+        let clock = SimClock::default();
+        let provider = Provider::new(Arc::new(trap.clone()), host::store(), Arc::new(clock.clone()));
         Self { bench: Bench { provider: Arc::new(provider), readers, card, clock }, trap }
     }
 

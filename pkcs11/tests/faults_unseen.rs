@@ -6,18 +6,18 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Bench, PIN, READER, StoppedClock, plain,
+    Bench, PIN, READER, plain,
     trap::{Seam, Trap},
 };
 use crescendo_pkcs11::{Error, Function, Input, Provider, rv};
 use cryptoki_sys::*;
 use link::LinkError;
-use sim::{Faults, Personality, SimCard, SimReaders, What};
+use sim::{Faults, Personality, SimCard, SimClock, SimReaders, What};
 
 fn bench(card: &SimCard) -> (Bench, Trap) {
     let readers = SimReaders::with(READER, card);
-    let (trap, clock) = (Trap::over(readers.clone()), Arc::new(StoppedClock::default()));
-    let provider = Arc::new(Provider::new(Arc::new(trap.clone()), host::store(), clock.clone()));
+    let (trap, clock) = (Trap::over(readers.clone()), SimClock::default());
+    let provider = Arc::new(Provider::new(Arc::new(trap.clone()), host::store(), Arc::new(clock.clone())));
     (Bench { provider, readers, card: card.clone(), clock }, trap)
 }
 

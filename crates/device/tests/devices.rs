@@ -8,31 +8,13 @@ use std::{
 use crescendo_device::{
     Algorithm, Candidate, CardError, Device, Devices, Error, Format, KeyReference, Mark, PinState, State,
 };
-use sim::{Personality, SimCard, SimReaders};
+use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 const KEY: &str = "HID Crescendo Key 00 00";
 const PLAIN: &str = "Some Reader 01 00";
 
-struct Stopped;
-
-impl link::Clock for Stopped {
-    fn now(&self) -> Duration {
-        Duration::from_secs(1000)
-    }
-}
-
-struct Nothing;
-
-impl link::Store for Nothing {
-    fn load(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-    fn save(&self, _: &str, _: &[u8]) {}
-    fn remove(&self, _: &str) {}
-}
-
 fn devices(readers: &SimReaders) -> Devices {
-    Devices::new(Arc::new(readers.clone()), Arc::new(Nothing), Arc::new(Stopped))
+    Devices::new(Arc::new(readers.clone()), Arc::new(SimStore::default()), Arc::new(SimClock::default()))
 }
 
 /// A Key V3 and a card of another make.

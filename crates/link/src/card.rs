@@ -21,6 +21,13 @@ pub trait Card: Send {
     /// The answer to reset, 2 to 33 bytes.
     fn atr(&self) -> &[u8];
 
+    /// The name of the reader it sits in.
+    fn reader(&self) -> &str;
+
+    /// Names this stay of the card in its reader: two connections with equal names, in whatever processes, were made with
+    /// no insertion, replug, restart of the service or of the machine in between. `None`: nobody can say.
+    fn insertion(&self) -> Option<&str>;
+
     /// Waits for the card to be free, and holds it until the transaction is dropped.
     ///
     /// # Errors

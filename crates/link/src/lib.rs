@@ -8,8 +8,10 @@
 
 mod card;
 mod error;
+mod hid;
 mod local;
 
 pub use card::{Card, Reader, Readers, Transaction, Transmit};
 pub use error::LinkError;
-pub use local::{Clock, Store};
+pub use hid::{HidDevice, HidDevices, HidLink};
+pub use local::{Clock, Entry, Store};

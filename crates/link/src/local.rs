@@ -6,12 +6,34 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Duration;
 }
 
-/// Keeps public bytes between uses. Losing them costs time, never correctness, so nothing here can fail.
+/// Keeps public bytes between uses and shares them between processes. Losing them costs time, never correctness, so
+/// nothing here can fail: what cannot be kept is not kept.
 pub trait Store: Send + Sync {
-    /// What was saved under this key, if it is still there.
+    /// What was kept under this key, if it is still there. Keys are file names: letters, digits, `-`.
     fn load(&self, key: &str) -> Option<Vec<u8>>;
-    /// Keeps the content under this key; replaces what was there.
-    fn save(&self, key: &str, content: &[u8]);
-    /// Forgets the content of this key.
+
+    /// Replaces what is kept under this key by what `change` makes of it, with no other writer in between. `change`
+    /// answers `None` to leave it as it is. It may not be called at all, where nothing can be kept.
+    fn update(&self, key: &str, change: &mut dyn FnMut(Option<Vec<u8>>) -> Option<Vec<u8>>);
+
+    /// Forgets the content of this key, because a person asked for it: [`Store::generation`] differs afterwards.
     fn remove(&self, key: &str);
+
+    /// What is kept, in no order.
+    fn entries(&self) -> Vec<Entry>;
+
+    /// Differs after anything was removed by anyone, in this process or another: whoever remembers what the store had
+    /// forgets it then.
+    fn generation(&self) -> u64;
+}
+
+/// One thing a [`Store`] keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key.
+    pub key: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// How long ago it was last used, where that is known.
+    pub idle: Option<Duration>,
 }

@@ -360,7 +360,7 @@ impl Known {
         {
             readable.forget(ObjectId::DISCOVERY);
         }
-        self.store.save(&name, &readable.to_bytes());
+        self.store.update(&name, &mut |_| Some(readable.to_bytes()));
     }
 
     /// An answer that is no CHUID may have been damaged on the way: it is asked for again, so that nobody takes the card

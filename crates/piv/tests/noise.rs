@@ -4,10 +4,11 @@ mod lab;
 
 use std::sync::Arc;
 
-use lab::{HandClock, Memory, pin, sign};
+use lab::{pin, sign};
 use link::{Card, LinkError, Transaction, Transmit};
 use piv::{KeyReference, Token};
 use proptest::prelude::*;
+use sim::{SimClock, SimStore};
 
 /// Answers from a list, then is gone.
 struct Script(std::vec::IntoIter<Vec<u8>>);
@@ -21,6 +22,14 @@ impl Transmit for &mut Script {
 impl Card for Script {
     fn atr(&self) -> &[u8] {
         b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF"
+    }
+
+    fn reader(&self) -> &str {
+        "Script"
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        None
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
@@ -56,7 +65,7 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_answers_end_in_an_error(answers in proptest::collection::vec(answer(), 0..60)) {
-        let (store, clock) = (Arc::new(Memory::default()), Arc::new(HandClock::default()));
+        let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::default()));
         let mut token = Token::open(Box::new(Script(answers.into_iter())), store, clock);
         let _ = token.state().cloned();
         let _ = token.find_retired();

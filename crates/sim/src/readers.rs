@@ -18,6 +18,7 @@ struct Inner {
     bell: Arc<Bell>,
     cancelled: AtomicU64,
     service: AtomicBool,
+    starts: AtomicU64,
 }
 
 struct Slot {
@@ -68,6 +69,7 @@ impl SimReaders {
             bell: Arc::default(),
             cancelled: AtomicU64::new(0),
             service: AtomicBool::new(true),
+            starts: AtomicU64::new(0),
         }))
     }
 
@@ -142,7 +144,12 @@ impl SimReaders {
     /// Starts the service again.
     pub fn start(&self) {
         self.0.service.store(true, Ordering::SeqCst);
+        self.0.starts.fetch_add(1, Ordering::SeqCst);
         self.0.bell.ring();
+    }
+
+    fn events(&self, name: &str) -> u32 {
+        locked(&self.0.slots).iter().find(|slot| slot.name == name).map_or(0, Slot::events)
     }
 
     fn card(&self, name: &str) -> Option<SimCard> {
@@ -169,7 +176,10 @@ impl Readers for SimReaders {
             return Err(LinkError::Busy);
         }
         let epoch = card.epoch();
-        Ok(Box::new(Connection { card, epoch, readers: self.0.clone() }))
+        let events = self.events(name);
+        let starts = self.0.starts.load(Ordering::SeqCst);
+        let insertion = format!("{name}, start {starts}, event {events}");
+        Ok(Box::new(Connection { card, epoch, name: name.into(), insertion, readers: self.0.clone() }))
     }
 
     fn wait(&self, known: &[Reader], limit: Option<Duration>) -> Result<Vec<Reader>, LinkError> {
@@ -194,12 +204,22 @@ impl Readers for SimReaders {
 struct Connection {
     card: SimCard,
     epoch: Epoch,
+    name: String,
+    insertion: String,
     readers: Arc<Inner>,
 }
 
 impl Card for Connection {
     fn atr(&self) -> &[u8] {
         self.card.atr()
+    }
+
+    fn reader(&self) -> &str {
+        &self.name
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        Some(&self.insertion)
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {

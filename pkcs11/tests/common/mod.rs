@@ -5,40 +5,21 @@
 pub(crate) mod journey;
 pub(crate) mod trap;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Settings, Template};
 use cryptoki_sys::*;
-use sim::{Personality, SimCard, SimReaders};
+use sim::{Personality, SimCard, SimClock, SimReaders};
 
 pub(crate) const PIN: &[u8] = b"123456";
 pub(crate) const READER: &str = "Virtual Reader 00";
-
-/// A clock that stands still until a test moves it.
-#[derive(Default)]
-pub(crate) struct StoppedClock(Mutex<Duration>);
-
-impl StoppedClock {
-    pub(crate) fn pass(&self, time: Duration) {
-        *self.0.lock().unwrap() += time;
-    }
-}
-
-impl link::Clock for StoppedClock {
-    fn now(&self) -> Duration {
-        *self.0.lock().unwrap()
-    }
-}
 
 /// One provider, one reader, one card.
 pub(crate) struct Bench {
     pub(crate) provider: Arc<Provider>,
     pub(crate) readers: SimReaders,
     pub(crate) card: SimCard,
-    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) clock: SimClock,
 }
 
 impl Bench {
@@ -52,9 +33,13 @@ impl Bench {
 
     pub(crate) fn with_settings(card: SimCard, settings: Settings) -> Self {
         let readers = SimReaders::with(READER, &card);
-        let clock = Arc::new(StoppedClock::default());
-        let provider =
-            Provider::with_settings(Arc::new(readers.clone()), host::store(), clock.clone(), settings);
+        let clock = SimClock::default();
+        let provider = Provider::with_settings(
+            Arc::new(readers.clone()),
+            host::store(),
+            Arc::new(clock.clone()),
+            settings,
+        );
         Self { provider: Arc::new(provider), readers, card, clock }
     }
 

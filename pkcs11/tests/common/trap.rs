@@ -97,6 +97,14 @@ impl Card for Trapped {
         self.card.atr()
     }
 
+    fn reader(&self) -> &str {
+        self.card.reader()
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        self.card.insertion()
+    }
+
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
         self.ask(Seam::Begin)?;
         let Transaction { link, was_reset } = self.card.begin()?;

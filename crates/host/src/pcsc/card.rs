@@ -74,6 +74,14 @@ impl link::Card for PcscCard {
         &self.atr
     }
 
+    fn reader(&self) -> &str {
+        self.reader.to_str().unwrap_or_default()
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        None
+    }
+
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
         let Self { card, atr, was_reset, .. } = self;
         let mut card = card.as_mut().ok_or(LinkError::Removed)?;

@@ -1,30 +1,26 @@
-//! A virtual card, a clock and a store for tests of `Token`.
+//! A virtual card for tests of `Token`.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::Arc;
 
-use link::{Clock, Readers, Store};
+use link::Readers;
 use piv::{Error, KeyReference, Pin, Token};
-use sim::{Personality, SimCard, SimReaders};
+use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 pub const READER: &str = "Virtual PCD 00 00";
 
 pub struct Lab {
     pub card: SimCard,
     pub readers: SimReaders,
-    pub store: Arc<Memory>,
-    pub clock: Arc<HandClock>,
+    pub store: SimStore,
+    pub clock: SimClock,
 }
 
 impl Lab {
     pub fn new(personality: Personality) -> Self {
         let card = SimCard::new(personality);
         let readers = SimReaders::with(READER, &card);
-        Self { card, readers, store: Arc::default(), clock: Arc::default() }
+        Self { card, readers, store: SimStore::default(), clock: SimClock::default() }
     }
 
     pub fn key_v3() -> Self {
@@ -34,7 +30,7 @@ impl Lab {
     /// A token over a new connection.
     pub fn token(&self) -> Token {
         let card = self.readers.connect(READER).unwrap();
-        Token::open(card, self.store.clone(), self.clock.clone())
+        Token::open(card, Arc::new(self.store.clone()), Arc::new(self.clock.clone()))
     }
 
     /// A token that is logged in.
@@ -65,40 +61,4 @@ pub fn sign(
 
 pub fn pin(text: &str) -> Pin {
     Pin::new(text.as_bytes()).unwrap()
-}
-
-#[derive(Default)]
-pub struct Memory(Mutex<HashMap<String, Vec<u8>>>);
-
-impl Memory {
-    pub fn clear(&self) {
-        self.0.lock().unwrap().clear();
-    }
-}
-
-impl Store for Memory {
-    fn load(&self, key: &str) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().get(key).cloned()
-    }
-    fn save(&self, key: &str, content: &[u8]) {
-        self.0.lock().unwrap().insert(key.into(), content.into());
-    }
-    fn remove(&self, key: &str) {
-        self.0.lock().unwrap().remove(key);
-    }
-}
-
-#[derive(Default)]
-pub struct HandClock(Mutex<Duration>);
-
-impl HandClock {
-    pub fn pass(&self, time: Duration) {
-        *self.0.lock().unwrap() += time;
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Duration {
-        *self.0.lock().unwrap()
-    }
 }

@@ -1,0 +1,81 @@
+//! A store and a clock for tests: `link::Store` that lives as long as its clones, `link::Clock` that a test moves.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use link::{Clock, Entry, Store};
+
+use crate::bell::locked;
+
+/// A store in memory. Clones are the same store, as two processes see the same files.
+#[derive(Clone, Default)]
+pub struct SimStore(Arc<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    content: Mutex<HashMap<String, Vec<u8>>>,
+    generation: AtomicU64,
+}
+
+impl SimStore {
+    /// Replaces what is kept under a key, as someone who damages a file would: nobody is told.
+    pub fn put(&self, key: &str, content: Vec<u8>) {
+        locked(&self.0.content).insert(key.into(), content);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        locked(&self.0.content).clear();
+        self.0.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Store for SimStore {
+    fn load(&self, key: &str) -> Option<Vec<u8>> {
+        locked(&self.0.content).get(key).cloned()
+    }
+
+    fn update(&self, key: &str, change: &mut dyn FnMut(Option<Vec<u8>>) -> Option<Vec<u8>>) {
+        let mut content = locked(&self.0.content);
+        if let Some(new) = change(content.get(key).cloned()) {
+            content.insert(key.into(), new);
+        }
+    }
+
+    fn remove(&self, key: &str) {
+        locked(&self.0.content).remove(key);
+        self.0.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let entry = |(key, content): (&String, &Vec<u8>)| Entry {
+            key: key.clone(),
+            length: content.len() as u64,
+            idle: None,
+        };
+        locked(&self.0.content).iter().map(entry).collect()
+    }
+
+    fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::SeqCst)
+    }
+}
+
+/// A clock that stands still until a test moves it. Clones are the same clock.
+#[derive(Clone, Default)]
+pub struct SimClock(Arc<Mutex<Duration>>);
+
+impl SimClock {
+    /// Lets so much time pass.
+    pub fn pass(&self, time: Duration) {
+        *locked(&self.0) += time;
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Duration {
+        *locked(&self.0)
+    }
+}
