@@ -32,6 +32,8 @@ struct Look {
     readers: Vec<Reader>,
     /// Some look succeeded: what is new from now on is an event.
     is_settled: bool,
+    /// The store's generation then: another one means that someone has cleared it.
+    generation: Option<u64>,
 }
 
 /// An initialised library.
@@ -136,7 +138,11 @@ impl Provider {
         match self.seams.readers.list() {
             Ok(readers) => {
                 self.observe(&readers, !looked.is_settled);
-                *looked = Look { at: Some(now), readers, is_settled: true };
+                let generation = Some(self.seams.store.generation());
+                if looked.generation.is_some_and(|before| Some(before) != generation) {
+                    self.all_slots().iter().for_each(|slot| slot.doubt());
+                }
+                *looked = Look { at: Some(now), readers, is_settled: true, generation };
                 Ok(())
             }
             Err(error) => {

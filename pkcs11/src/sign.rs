@@ -102,9 +102,11 @@ pub(crate) fn private_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result
     key_of(session, handle, CKO_PRIVATE_KEY)
 }
 
-/// The public key behind a handle. It was looked at in this process, as everything that was found: what this says of a
-/// signature holds for the card as it is.
+/// The public key behind a handle. This process has seen its certificate on the card: what the key says of a signature
+/// holds for the card as it is, and not only for what another process found.
 pub(crate) fn public_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Key, Error> {
+    let key = key_of(session, handle, CKO_PUBLIC_KEY)?;
+    session.slot.see(session.insertion, key.reference)?;
     key_of(session, handle, CKO_PUBLIC_KEY)
 }
 

@@ -128,21 +128,39 @@ impl Slot {
         if !due && wanted.iter().all(|key| view.is_known(*key)) {
             return Ok(());
         }
-        let certificates = self.with_token(insertion, |token| {
+        let (certificates, looked) = self.with_token(insertion, |token| {
             if wanted.iter().any(|key| key.retired_number().is_some()) {
                 or_without(token.find_retired())?;
             }
             if due {
                 token.look()?;
             }
-            read_certificates(token, wanted.iter().copied().chain(view.known_keys()))
+            let certificates = read_certificates(token, wanted.iter().copied().chain(view.known_keys()))?;
+            // Perhaps it was another process that looked, some time ago.
+            Ok((certificates, token.looked().unwrap_or(now)))
         })?;
         let settings = self.seams.settings;
         self.change(insertion, |view| {
-            view.looked = if due { Some(now) } else { view.looked };
+            view.looked = if due { Some(looked) } else { view.looked };
             certificates.iter().for_each(|(key, seen)| view.show(*key, seen.clone(), settings));
         });
         Ok(())
+    }
+
+    /// Makes sure that this process has itself seen the certificate of this key on the card. If it is another one by now,
+    /// its old handles die.
+    pub(crate) fn see(&self, insertion: u64, key: KeyReference) -> Result<(), Error> {
+        if self.view().is_seen(key) {
+            return Ok(());
+        }
+        let changed = self.with_token(insertion, |token| token.see(key))?;
+        self.change(insertion, |view| if changed { view.forget(key) } else { view.note_seen(key) });
+        Ok(())
+    }
+
+    /// The store was cleared: what is shown stays valid until someone asks, and is read again then.
+    pub(crate) fn doubt(&self) {
+        self.change(self.insertion(), View::doubt);
     }
 
     /// Makes the objects of these containers known, and looks at them again when that is due.

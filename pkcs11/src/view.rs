@@ -1,7 +1,11 @@
 //! What searches and attribute reads see of a slot: unchanging, and replaced whole, so that nobody waits behind a
 //! signature to read a label.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use cryptoki_sys::*;
 use link::Reader;
@@ -51,6 +55,8 @@ pub(crate) struct View {
     profiles: Arc<[Arc<Object>]>,
     /// Keys whose certificate was read, or found absent.
     known: BTreeMap<KeyReference, Option<Shown>>,
+    /// Those of them whose certificate this process has seen on the card itself.
+    seen: BTreeSet<KeyReference>,
     /// Containers that were looked for.
     data: BTreeMap<ObjectId, Data>,
     /// What was derived or unwrapped, with the session it goes with.
@@ -77,10 +83,10 @@ pub(crate) enum Seen {
     Unreadable(Arc<[u8]>),
 }
 
-/// A container without a key: when it was looked at, and how it is shown, if it is there.
+/// A container without a key: when it was looked at, if that still counts, and how it is shown, if it is there.
 #[derive(Clone)]
 struct Data {
-    at: Duration,
+    at: Option<Duration>,
     shown: Option<(Arc<[u8]>, Arc<Object>)>,
 }
 
@@ -128,6 +134,7 @@ impl View {
             looked: None,
             profiles: Object::profiles().into(),
             known: BTreeMap::new(),
+            seen: BTreeSet::new(),
             data: BTreeMap::new(),
             secrets: Vec::new(),
             next_handle: FIRST_HANDLE,
@@ -193,13 +200,33 @@ impl View {
         let unchanged = before.filter(|shown| {
             Some(&shown.content) == content && shown.objects.is_empty() == matches!(seen, Seen::Unreadable(_))
         });
+        if unchanged.is_none() {
+            self.seen.remove(&key);
+        }
         let shown = unchanged.or_else(|| self.make(key, seen, settings));
         self.known.insert(key, shown);
     }
 
+    /// Whether this process has seen the certificate of this key on the card itself.
+    pub(crate) fn is_seen(&self, key: KeyReference) -> bool {
+        self.seen.contains(&key)
+    }
+
+    pub(crate) fn note_seen(&mut self, key: KeyReference) {
+        self.seen.insert(key);
+    }
+
+    /// Everything is due for a look.
+    pub(crate) fn doubt(&mut self) {
+        self.looked = None;
+        self.seen.clear();
+        self.data.values_mut().for_each(|data| data.at = None);
+    }
+
     /// Whether one of these containers is due for a look.
     pub(crate) fn is_data_due(&self, object: ObjectId, now: Duration, age: Duration) -> bool {
-        self.data.get(&object).is_none_or(|data| now.saturating_sub(data.at) >= age)
+        let at = self.data.get(&object).and_then(|data| data.at);
+        at.is_none_or(|at| now.saturating_sub(at) >= age)
     }
 
     /// Takes up what a container holds now.
@@ -213,12 +240,13 @@ impl View {
                 (content, object)
             }
         });
-        self.data.insert(container.object(), Data { at, shown });
+        self.data.insert(container.object(), Data { at: Some(at), shown });
     }
 
     /// Drops what was shown of a key: its handles die, and the next search reads it again.
     pub(crate) fn forget(&mut self, key: KeyReference) {
         self.known.remove(&key);
+        self.seen.remove(&key);
     }
 
     fn make(&mut self, key: KeyReference, seen: Seen, settings: Settings) -> Option<Shown> {

@@ -65,7 +65,11 @@ impl World {
         let readers = SimReaders::with(READER, &card);
         let trap = Trap::over(readers.clone());
         let clock = SimClock::default();
-        let provider = Provider::new(Arc::new(trap.clone()), host::store(), Arc::new(clock.clone()));
+        let provider = Provider::new(
+            Arc::new(trap.clone()),
+            Arc::new(sim::SimStore::default()),
+            Arc::new(clock.clone()),
+        );
         Self { bench: Bench { provider: Arc::new(provider), readers, card, clock }, trap }
     }
 

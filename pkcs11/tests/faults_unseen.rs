@@ -17,7 +17,11 @@ use sim::{Faults, Personality, SimCard, SimClock, SimReaders, What};
 fn bench(card: &SimCard) -> (Bench, Trap) {
     let readers = SimReaders::with(READER, card);
     let (trap, clock) = (Trap::over(readers.clone()), SimClock::default());
-    let provider = Arc::new(Provider::new(Arc::new(trap.clone()), host::store(), Arc::new(clock.clone())));
+    let provider = Arc::new(Provider::new(
+        Arc::new(trap.clone()),
+        Arc::new(sim::SimStore::default()),
+        Arc::new(clock.clone()),
+    ));
     (Bench { provider, readers, card: card.clone(), clock }, trap)
 }
 

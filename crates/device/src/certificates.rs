@@ -87,6 +87,7 @@ impl Device {
     pub fn export(&mut self, key: KeyReference, format: Format) -> Result<Vec<u8>, Error> {
         let certificate = self.with_token(|token| {
             token.look()?;
+            token.see(key)?;
             token.certificate(key)
         })?;
         let der = &certificate.ok_or(Error::NoCertificate(key))?.der;

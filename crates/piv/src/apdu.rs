@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 
 /// The greatest data field of a short command APDU, in bytes.
 pub(crate) const SHORT_DATA: usize = 255;
+/// The longest short command APDU, in bytes: header, Lc, data, Le.
+pub(crate) const SHORT_COMMAND: usize = 261;
 /// CLA bit 5: more parts of this command follow.
 pub(crate) const CHAINED: u8 = 0x10;
 
@@ -24,11 +26,13 @@ pub struct Command {
     pub data: Zeroizing<Vec<u8>>,
     /// How many bytes are expected back: `Some(0)` is "as many as there are", `None` no answer but the status.
     pub expect: Option<u16>,
+    /// The answer is longer than 256 bytes as a rule, so that the extended form saves something.
+    pub long: bool,
 }
 
 impl Command {
     pub(crate) fn new(ins: u8, p1: u8, p2: u8) -> Self {
-        Self { cla: 0, ins, p1, p2, data: Zeroizing::new(Vec::new()), expect: None }
+        Self { cla: 0, ins, p1, p2, data: Zeroizing::new(Vec::new()), expect: None, long: false }
     }
 
     pub(crate) fn data(mut self, data: Zeroizing<Vec<u8>>) -> Self {
@@ -39,6 +43,35 @@ impl Command {
     pub(crate) fn expect(mut self, length: u16) -> Self {
         self.expect = Some(length);
         self
+    }
+
+    pub(crate) fn long(mut self) -> Self {
+        self.long = true;
+        self
+    }
+
+    /// Whether the extended form makes it fewer APDUs.
+    pub(crate) fn gains_by_extension(&self) -> bool {
+        self.long || self.data.len() > SHORT_DATA
+    }
+
+    /// How long the command is in one extended APDU, in bytes.
+    pub(crate) fn extended_length(&self) -> usize {
+        let data = if self.data.is_empty() { 1 } else { 3 + self.data.len() };
+        4 + data + if self.expect.is_some() { 2 } else { 0 }
+    }
+
+    /// The command in one extended APDU.
+    pub(crate) fn encode_extended(&self) -> Zeroizing<Vec<u8>> {
+        let mut apdu = Zeroizing::new(Vec::with_capacity(self.extended_length()));
+        apdu.extend([self.cla, self.ins, self.p1, self.p2, 0]);
+        if !self.data.is_empty() {
+            let length = u16::try_from(self.data.len()).expect("an APDU that fits the link");
+            apdu.extend(length.to_be_bytes());
+            apdu.extend_from_slice(&self.data);
+        }
+        apdu.extend(self.expect.into_iter().flat_map(u16::to_be_bytes));
+        apdu
     }
 
     /// The command in one short APDU; `part` is at most 255 bytes, `last` tells whether the expected length follows.

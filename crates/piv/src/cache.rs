@@ -1,47 +1,92 @@
 //! What has been read from a card, what is known to be absent, and how it is checked.
 //!
 //! Public data only. An entry is the whole answer to GET DATA, so that the first bytes of a fresh answer can be compared
-//! with it: that look costs one APDU where reading again costs seven.
+//! with it: that look costs one APDU where reading again costs seven. Of an object up to two contents are kept, so that two
+//! cards that show the same CHUID never mix, and a card that changes back is known at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod format;
+mod stay;
 
-use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use self::stay::{Mark, Stay, StayName, mark};
 use crate::{ObjectId, tlv};
 
-/// First bytes of the stored form; the last one is its version.
-const MAGIC: [u8; 8] = *b"crescnd\x01";
-/// In the stored form, the length of an object that the card does not have.
-const ABSENT: u32 = u32::MAX;
 /// How much of a certificate object a look asks for: enough to hold its lengths and its serial number.
 const LOOK: u8 = 48;
 /// A serial number of so many bytes tells certificates apart.
 const LONG_SERIAL: usize = 8;
+/// How many contents are kept of one object.
+const VARIANTS: usize = 2;
+/// How many stays in readers the looks are kept of.
+const STAYS: usize = 4;
+
+/// The answer to GET DATA, wrapper included. `None`: the card was asked, and has no such object.
+pub(crate) type Content = Option<Arc<[u8]>>;
 
 /// The public content of one card. `Some(None)` means: the card was asked, and has no such object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenCache {
-    objects: BTreeMap<ObjectId, Option<Arc<[u8]>>>,
+    objects: BTreeMap<ObjectId, Kept>,
     label: Option<String>,
+    /// The stays that looks are known of, the last one first.
+    stays: Vec<Stay>,
+    /// Objects that were read since this was last saved, and objects that we changed ourselves.
+    read: BTreeSet<ObjectId>,
+    written: BTreeSet<ObjectId>,
+}
+
+/// What is kept of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    /// Never empty; the current one first.
+    variants: Vec<Content>,
+    /// Whether the first one is believed to be what the card has.
+    believed: bool,
 }
 
 impl TokenCache {
     /// The answer to GET DATA for this object, wrapper included, as far as it is known.
     #[must_use]
     pub fn get(&self, object: ObjectId) -> Option<Option<Arc<[u8]>>> {
-        self.objects.get(&object).cloned()
+        self.current(object).cloned()
+    }
+
+    fn current(&self, object: ObjectId) -> Option<&Content> {
+        self.objects.get(&object).filter(|kept| kept.believed)?.variants.first()
     }
 
     /// Keeps an answer. Objects that need a PIN or hold a secret are not kept.
     pub fn keep(&mut self, object: ObjectId, answer: Option<Arc<[u8]>>) {
         if object.is_public() {
-            self.objects.insert(object, answer);
+            self.put_first(object, answer);
+            self.read.insert(object);
         }
     }
 
-    /// Forgets one object.
+    fn put_first(&mut self, object: ObjectId, answer: Content) {
+        let kept = self.objects.entry(object).or_insert(Kept { variants: Vec::new(), believed: true });
+        kept.variants.retain(|variant| *variant != answer);
+        kept.variants.insert(0, answer);
+        kept.variants.truncate(VARIANTS);
+        kept.believed = true;
+    }
+
+    /// Forgets what an object was, because we have changed it.
     pub fn forget(&mut self, object: ObjectId) {
         self.objects.remove(&object);
+        self.written.insert(object);
+    }
+
+    /// The card has something else by now: the object is to be read again. What it was stays known, in case it comes back.
+    pub(crate) fn doubt(&mut self, object: ObjectId) {
+        if let Some(kept) = self.objects.get_mut(&object) {
+            kept.believed = false;
+        }
     }
 
     /// The label this card was first shown under.
@@ -58,80 +103,172 @@ impl TokenCache {
     /// How many bytes to ask for when looking at an object: [`LOOK`] where they hold a serial number long enough to tell
     /// certificates apart, else 0, one whole block.
     pub(crate) fn look_length(&self, object: ObjectId) -> u8 {
-        match self.objects.get(&object) {
-            Some(Some(answer)) if shows_long_serial(&answer[..answer.len().min(LOOK.into())]) => LOOK,
+        match self.current(object) {
+            Some(Some(answer)) if shows_long_serial(answer) => LOOK,
             Some(None) => LOOK,
             _ => 0,
         }
     }
 
-    /// Whether a fresh head of an object agrees with what is kept.
-    pub(crate) fn agrees(&self, object: ObjectId, head: Option<&[u8]>) -> bool {
-        match (self.objects.get(&object), head) {
-            (Some(None), None) => true,
-            (Some(Some(answer)), Some(head)) => {
-                answer.starts_with(head) && head.len() >= answer.len().min(LOOK.into())
+    /// Whether a fresh head, for which so many bytes were asked, is of the current content.
+    pub(crate) fn is_current(&self, object: ObjectId, asked: u8, head: &[u8]) -> bool {
+        self.current(object).is_some_and(|current| agrees(current, asked, Some(head)))
+    }
+
+    /// Compares a fresh head of an object, for which so many bytes were asked, with what is kept. If it is not the current
+    /// content but the other one, that one is current from now on.
+    pub(crate) fn settle(&mut self, object: ObjectId, asked: u8, head: Option<&[u8]>) -> Settled {
+        let Some(kept) = self.objects.get_mut(&object).filter(|kept| kept.believed) else {
+            return Settled::Unknown;
+        };
+        match kept.variants.iter().position(|variant| agrees(variant, asked, head)) {
+            Some(0) => Settled::Same,
+            Some(at) => {
+                kept.variants.swap(0, at);
+                self.read.insert(object);
+                Settled::Other
             }
-            _ => false,
+            None => Settled::Unknown,
         }
     }
 
-    /// The stored form: magic, label, objects, and a checksum over all of it.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        put(&mut out, self.label.as_deref().unwrap_or_default().as_bytes());
-        for (object, answer) in &self.objects {
-            out.extend(object.tag().to_be_bytes());
-            match answer {
-                Some(answer) => put(&mut out, answer),
-                None => out.extend(ABSENT.to_be_bytes()),
+    /// Notes that the current content of an object was looked at in this stay.
+    pub(crate) fn note_look(&mut self, stay: &str, object: ObjectId, at: Duration) {
+        let Some(content) = self.current(object).map(mark) else { return };
+        self.stay(stay).looks.insert(object, (at, content));
+    }
+
+    /// This stay, which is the last one from now on.
+    fn stay(&mut self, name: &str) -> &mut Stay {
+        let name = StayName::of(name);
+        let stay = match self.stays.iter().position(|stay| stay.name == name) {
+            Some(at) => self.stays.remove(at),
+            None => Stay { name, looks: BTreeMap::new() },
+        };
+        self.stays.insert(0, stay);
+        self.stays.truncate(STAYS);
+        &mut self.stays[0]
+    }
+
+    /// Takes up what other processes saw in this stay, from what they have stored: contents that are not current here
+    /// become so, and the times of the looks are told. Only what is newer than `since` says.
+    pub(crate) fn learn(
+        &mut self,
+        stored: &Self,
+        stay: &str,
+        since: impl Fn(ObjectId) -> Option<Duration>,
+    ) -> Vec<Learnt> {
+        let name = StayName::of(stay);
+        let Some(stay) = stored.stays.iter().find(|stay| stay.name == name) else { return Vec::new() };
+        let mut learnt = Vec::new();
+        for (&object, &(at, content)) in &stay.looks {
+            if since(object).is_some_and(|known| known >= at) {
+                continue;
+            }
+            let is_current = self.current(object).is_some_and(|current| mark(current) == content);
+            if !is_current {
+                let Some(seen) = stored.variant(object, content) else { continue };
+                self.put_first(object, seen.clone());
+            }
+            learnt.push(Learnt { object, at, changed: !is_current });
+        }
+        learnt
+    }
+
+    fn variant(&self, object: ObjectId, content: Mark) -> Option<&Content> {
+        self.objects.get(&object)?.variants.iter().find(|variant| mark(variant) == content)
+    }
+
+    /// What is to be stored now: what is there, with what this process has read, written and looked at on top.
+    pub(crate) fn merged(&self, stored: Option<Self>) -> Self {
+        let Some(mut merged) = stored else {
+            let believed =
+                |(object, kept): (&ObjectId, &Kept)| kept.believed.then(|| (*object, kept.clone()));
+            let objects = self.objects.iter().filter_map(believed).collect();
+            return Self { objects, label: self.label.clone(), stays: self.stays.clone(), ..Self::default() };
+        };
+        for object in &self.written {
+            merged.objects.remove(object);
+        }
+        for object in &self.read {
+            if let Some(content) = self.current(*object) {
+                merged.put_first(*object, content.clone());
             }
         }
-        out.extend(Sha256::digest(&out));
-        out
-    }
-
-    /// Reads the stored form. `None`: damaged, or of another version; then the card is read again.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (body, checksum) = bytes.split_last_chunk::<32>()?;
-        if <[u8; 32]>::from(Sha256::digest(body)) != *checksum {
-            return None;
+        if let Some(ours) = self.stays.first() {
+            merged.add_looks(ours);
         }
-        let mut rest = body.strip_prefix(&MAGIC)?;
-        let label = String::from_utf8(take(&mut rest)??.to_vec()).ok()?;
-        let mut cache = Self { label: (!label.is_empty()).then_some(label), ..Self::default() };
-        while let Some((tag, after)) = rest.split_first_chunk::<4>() {
-            rest = after;
-            let object = ObjectId::from_tag(u32::from_be_bytes(*tag));
-            cache.keep(object, take(&mut rest)?.map(Arc::from));
+        merged.label = merged.label.or_else(|| self.label.clone());
+        merged
+    }
+
+    fn add_looks(&mut self, ours: &Stay) {
+        let mut stay = ours.clone();
+        if let Some(at) = self.stays.iter().position(|stay| stay.name == ours.name) {
+            for (object, look) in self.stays.remove(at).looks {
+                let mine = stay.looks.entry(object).or_insert(look);
+                *mine = (*mine).max(look);
+            }
         }
-        rest.is_empty().then_some(cache)
+        self.stays.insert(0, stay);
+        self.stays.truncate(STAYS);
+    }
+
+    /// Leaves out what was read of this object: what cannot be understood may have been damaged on the way.
+    pub(crate) fn withhold(&mut self, object: ObjectId) {
+        self.objects.remove(&object);
+        self.read.remove(&object);
+    }
+
+    /// Whether this object was read since this was last saved.
+    pub(crate) fn is_unsaved(&self, object: ObjectId) -> bool {
+        self.read.contains(&object)
+    }
+
+    /// What was to be stored is stored.
+    pub(crate) fn saved(&mut self) {
+        self.read.clear();
+        self.written.clear();
     }
 }
 
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend((bytes.len() as u32).to_be_bytes());
-    out.extend_from_slice(bytes);
+/// What a fresh head of an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Of the content that was current.
+    Same,
+    /// Of the other content known of this object, which is current now.
+    Other,
+    /// Of something that was never read.
+    Unknown,
 }
 
-/// A length and so many bytes; `Some(None)` for an absent object, `None` for the end of the input.
-fn take<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let length = u32::from_be_bytes(*length);
-    if length == ABSENT {
-        *rest = after;
-        return Some(None);
+/// A look of another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Learnt {
+    pub(crate) object: ObjectId,
+    pub(crate) at: Duration,
+    /// It saw something else than was current here.
+    pub(crate) changed: bool,
+}
+
+/// Whether a head is of this content. A short head says nothing of a certificate whose serial number it cannot show.
+fn agrees(content: &Content, asked: u8, head: Option<&[u8]>) -> bool {
+    match (content, head) {
+        (None, None) => true,
+        (Some(answer), Some(head)) => {
+            answer.starts_with(head)
+                && head.len() >= answer.len().min(LOOK.into())
+                && (asked == 0 || shows_long_serial(answer))
+        }
+        _ => false,
     }
-    let (bytes, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
-    *rest = after;
-    Some(Some(bytes))
 }
 
-/// Whether the start of a certificate object (wrapper, 70, Certificate, TBSCertificate, version) reaches over a serial
-/// number of at least [`LONG_SERIAL`] bytes. A compressed certificate does not.
-fn shows_long_serial(head: &[u8]) -> bool {
+/// Whether the first [`LOOK`] bytes of a certificate object (wrapper, 70, Certificate, TBSCertificate, version) reach over
+/// a serial number of at least [`LONG_SERIAL`] bytes. Of a compressed certificate they do not.
+fn shows_long_serial(answer: &[u8]) -> bool {
+    let head = &answer[..answer.len().min(LOOK.into())];
     let container = tlv::start_of_value(head);
     let certificate = if container.first() == Some(&0x70) { tlv::start_of_value(container) } else { &[] };
     let tbs = tlv::start_of_value(tlv::start_of_value(certificate));
@@ -145,82 +282,4 @@ fn shows_long_serial(head: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const OBJECT: ObjectId = ObjectId::CERTIFICATE_PIV_AUTHENTICATION;
-
-    /// The start of a real certificate object, with a serial number of `length` bytes.
-    fn object(length: u8) -> Vec<u8> {
-        let mut bytes = vec![0x53, 0x82, 6, 0, 0x70, 0x82, 5, 0xF7, 0x30, 0x82, 5, 0xF3, 0x30, 0x82, 4, 0xDB];
-        bytes.extend([0xA0, 3, 2, 1, 2, 2, length]);
-        bytes.extend(vec![0x5A; length.into()]);
-        bytes.resize(1540, 0);
-        bytes
-    }
-
-    fn holding(answer: Option<Vec<u8>>) -> TokenCache {
-        let mut cache = TokenCache::default();
-        cache.keep(OBJECT, answer.map(Arc::from));
-        cache
-    }
-
-    #[test]
-    fn a_look_covers_the_serial_number() {
-        assert_eq!(holding(Some(object(8))).look_length(OBJECT), 48);
-        assert_eq!(holding(Some(object(20))).look_length(OBJECT), 48);
-        assert_eq!(holding(Some(object(7))).look_length(OBJECT), 0, "short serial numbers repeat");
-        assert_eq!(holding(Some(vec![0x53, 4, 0x70, 2, 0x1F, 0x8B])).look_length(OBJECT), 0);
-    }
-
-    #[test]
-    fn a_head_agrees_or_does_not() {
-        let cache = holding(Some(object(20)));
-        let mut head = object(20)[..48].to_vec();
-        assert!(cache.agrees(OBJECT, Some(&head)));
-        assert!(cache.agrees(OBJECT, Some(&object(20)[..256])), "a card may send more than was asked");
-        assert!(!cache.agrees(OBJECT, Some(&head[..47])));
-        assert!(!cache.agrees(OBJECT, None));
-        head[30] ^= 1;
-        assert!(!cache.agrees(OBJECT, Some(&head)));
-        assert!(holding(None).agrees(OBJECT, None));
-        assert!(!holding(None).agrees(OBJECT, Some(&head)));
-    }
-
-    #[test]
-    fn what_needs_a_pin_is_not_kept() {
-        for tag in [0x5F_C103, 0x5F_C108, 0x5F_C109, 0x5F_C121, 0x5F_C123] {
-            let mut cache = TokenCache::default();
-            cache.keep(ObjectId::from_tag(tag), Some(Arc::from([1u8, 2].as_slice())));
-            assert_eq!(cache, TokenCache::default());
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_is_noticed() {
-        let mut cache = holding(Some(object(9)[..60].to_vec()));
-        cache.keep(ObjectId::KEY_HISTORY, None);
-        cache.set_label("Crescendo Test Holder".into());
-        let bytes = cache.to_bytes();
-        assert_eq!(TokenCache::from_bytes(&bytes), Some(cache));
-        for bit in 0..bytes.len() * 8 {
-            let mut damaged = bytes.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(TokenCache::from_bytes(&damaged), None);
-        }
-        for length in 0..bytes.len() {
-            assert_eq!(TokenCache::from_bytes(&bytes[..length]), None);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_body_with_a_right_checksum_is_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut bytes = [&MAGIC[..], &body].concat();
-            bytes.extend(Sha256::digest(&bytes));
-            let _ = TokenCache::from_bytes(&bytes);
-        }
-    }
-}
+mod tests;

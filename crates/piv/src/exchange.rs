@@ -8,22 +8,48 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error,
-    apdu::{Command, Response, SHORT_DATA, StatusWord},
+    apdu::{Command, Response, SHORT_COMMAND, SHORT_DATA, StatusWord},
 };
 
+/// A link that carries less takes no answer of a certificate's length either: the frame of a Crescendo Key is 271 bytes.
+const EXTENDED_LINK: usize = 1000;
 /// No PIV data object is longer than this; a card that keeps talking is cut off.
 const RESPONSE_LIMIT: usize = 64 * 1024;
 
 /// Sends commands over a link for as long as a transaction lasts.
 pub struct Exchange<'t> {
     link: &'t mut dyn Transmit,
+    /// The longest command APDU, in bytes; [`SHORT_COMMAND`] where the card takes no extended ones, or nobody knows.
+    longest: usize,
     trace: Trace,
 }
 
 impl<'t> Exchange<'t> {
-    /// Commands go over this link.
+    /// Commands go over this link, in short APDUs.
     pub fn new(link: &'t mut dyn Transmit) -> Self {
-        Self { link, trace: Trace::new() }
+        Self { link, longest: SHORT_COMMAND, trace: Trace::new() }
+    }
+
+    /// From now on commands of up to so many bytes are taken, as far as the link carries them.
+    pub(crate) fn extend(&mut self, longest: usize) {
+        if self.carries_extended() {
+            self.longest = longest.min(self.link.max_command());
+        }
+    }
+
+    /// The longest command in use, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Whether extended APDUs are in use.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.longest > SHORT_COMMAND
+    }
+
+    /// Whether the link carries more than short APDUs.
+    pub(crate) fn carries_extended(&self) -> bool {
+        self.link.max_command() >= EXTENDED_LINK
     }
 
     /// Sends a command and fetches the whole answer.
@@ -46,7 +72,26 @@ impl<'t> Exchange<'t> {
     }
 
     /// Sends a command and returns the first part of the answer; the card drops the rest at the next command.
+    ///
+    /// A card that refuses the length of an extended APDU gets the same command in short ones, and those only.
     pub(crate) fn send_first(&mut self, command: Command) -> Result<Response, Error> {
+        let fits = self.is_extended() && command.extended_length() <= self.longest;
+        if fits && command.gains_by_extension() {
+            let response = self.send_extended(&command)?;
+            if response.status != StatusWord::WRONG_LENGTH {
+                return Ok(response);
+            }
+            self.longest = SHORT_COMMAND;
+        }
+        self.send_short(command)
+    }
+
+    /// Sends a command in one extended APDU, whatever is known of the card.
+    pub(crate) fn send_extended(&mut self, command: &Command) -> Result<Response, Error> {
+        self.transmit(&command.encode_extended())
+    }
+
+    fn send_short(&mut self, command: Command) -> Result<Response, Error> {
         let last_part = command.data.len().saturating_sub(1) / SHORT_DATA * SHORT_DATA;
         for part in command.data[..last_part].chunks(SHORT_DATA) {
             let response = self.transmit(&command.encode_short(part, false))?;

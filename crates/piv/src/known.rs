@@ -1,15 +1,19 @@
 //! What this process knows of one card: identity, certificates, PIN state; how it is learnt, and how it is checked.
 
+mod certificates;
+mod looks;
+mod stored;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use link::{Clock, Store};
+use link::{Card, Clock, Store};
 
+use self::{certificates::Certificates, looks::Looks, stored::Stored};
 use crate::{
-    Certificate, Discovery, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, PinState,
-    StatusWord, TokenCache,
-    crescendo::occupied,
+    Discovery, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, PinState, StatusWord, TokenCache,
+    apdu::SHORT_COMMAND,
+    crescendo::{self, occupied},
     login::Login,
-    object::{self, hex},
     piv::Piv,
     tlv,
 };
@@ -38,40 +42,49 @@ pub(crate) struct Known {
     pub(crate) family: Family,
     pub(crate) login: Login,
     contactless: bool,
+    place: Place,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     state: Option<State>,
     cache: TokenCache,
-    /// Under which name the cache is stored, and whether it has something new.
-    stored: Option<String>,
-    unsaved: bool,
-    certificates: BTreeMap<KeyReference, Option<Arc<Certificate>>>,
+    stored: Stored,
+    /// The longest command in bytes, as far as is known what card and reader take.
+    longest: usize,
+    certificates: Certificates,
     refused: BTreeMap<KeyReference, (StatusWord, Duration)>,
-    looked: BTreeMap<ObjectId, Duration>,
+    looks: Looks,
     /// Someone reset the card: it may be another one by now.
     identity_due: bool,
 }
 
+/// Where the card sits.
+struct Place {
+    atr: Vec<u8>,
+    reader: String,
+    insertion: Option<String>,
+}
+
 impl Known {
-    pub(crate) fn nothing(
-        family: Family,
-        contactless: bool,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn nothing(card: &dyn Card, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let place = Place {
+            atr: card.atr().to_vec(),
+            reader: card.reader().to_owned(),
+            insertion: card.insertion().map(str::to_owned),
+        };
         Self {
-            family,
+            family: Family::of(card.atr()),
             login: Login::new(),
-            contactless,
+            contactless: crescendo::is_contactless(card.atr()),
+            place,
             store,
             clock,
             state: None,
             cache: TokenCache::default(),
-            stored: None,
-            unsaved: false,
+            stored: Stored::default(),
+            longest: SHORT_COMMAND,
             certificates: BTreeMap::new(),
             refused: BTreeMap::new(),
-            looked: BTreeMap::new(),
+            looks: Looks::default(),
             identity_due: false,
         }
     }
@@ -130,7 +143,7 @@ impl Known {
                 None => {}
             }
         }
-        self.unsaved = true;
+        self.stored.unsaved = true;
         Ok(())
     }
 
@@ -139,20 +152,35 @@ impl Known {
     pub(crate) fn load(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
         let identity = self.look_at_identity(piv)?;
         self.recall(identity.as_ref());
+        let before = self.cache.get(ObjectId::KEY_HISTORY);
         let history = self.fresh(piv, ObjectId::KEY_HISTORY)?;
-        let discovery = match self.content(ObjectId::DISCOVERY) {
+        let is_same = before.is_none() || before == self.cache.get(ObjectId::KEY_HISTORY);
+        let discovery = match self.content(ObjectId::DISCOVERY).filter(|_| is_same) {
             Some(known) => known,
             None => self.fresh(piv, ObjectId::DISCOVERY)?,
         };
         let discovery = discovery.and_then(|content| Discovery::parse(&content));
-        if let Some(discovery) = discovery {
-            self.login.set_reference(discovery.pin_reference());
-        }
+        self.take_up_discovery(discovery);
         let pin = self.login.ask(piv)?;
         let label = self.label(piv)?;
         let history = history.map(|content| KeyHistory::parse(&content));
         self.state = Some(State { identity, label, history, discovery, pin });
         Ok(())
+    }
+
+    /// Which PIN the card asks for.
+    fn take_up_discovery(&mut self, discovery: Option<Discovery>) {
+        if let Some(discovery) = discovery {
+            self.login.set_reference(discovery.pin_reference());
+        }
+        if let Some(state) = &mut self.state {
+            state.discovery = discovery;
+        }
+    }
+
+    fn has_strange_discovery(&self) -> bool {
+        let content = self.content(ObjectId::DISCOVERY).flatten();
+        content.is_some_and(|content| Discovery::parse(&content).is_none())
     }
 
     /// After a reset by others: whether this is still the card we know.
@@ -172,148 +200,9 @@ impl Known {
         self.identity_due = true;
     }
 
-    /// Reads the certificates of these keys, each once. One that the card refuses twice hides no other; it is asked again
-    /// when a listing would look again.
-    pub(crate) fn read(&mut self, piv: &mut Piv<'_>, keys: &[KeyReference]) -> Result<(), Error> {
-        for &key in keys.iter().filter(|key| !self.has_read(**key)).collect::<Vec<_>>() {
-            let object = key.certificate();
-            self.refused.remove(&key);
-            let answer = match self.fresh(piv, object) {
-                Err(Error::Link(error)) => Err(Error::Link(error)),
-                Err(_) => self.fresh(piv, object),
-                read => read,
-            };
-            match answer {
-                Err(Error::Refused { status, .. }) => drop(self.refused.insert(key, (status, self.now()))),
-                other => drop(other?),
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the card was asked for the certificate of this key, and has answered.
-    pub(crate) fn has_read(&self, key: KeyReference) -> bool {
-        self.cache.get(key.certificate()).is_some() || self.refusal(key).is_some()
-    }
-
-    /// The card's answer, if it refused to show this certificate moments ago.
-    fn refusal(&self, key: KeyReference) -> Option<StatusWord> {
-        let (status, at) = self.refused.get(&key)?;
-        (self.now().saturating_sub(*at) < LISTING).then_some(*status)
-    }
-
-    /// The certificate of a key whose container has been read.
-    pub(crate) fn certificate(&mut self, key: KeyReference) -> Result<Option<Arc<Certificate>>, Error> {
-        if let Some(status) = self.refusal(key) {
-            return Err(Error::refused("GET DATA", status));
-        }
-        if let Some(certificate) = self.certificates.get(&key) {
-            return Ok(certificate.clone());
-        }
-        let certificate = match self.content(key.certificate()).flatten() {
-            Some(content) => Some(Arc::new(Certificate::parse(&object::certificate(&content)?)?)),
-            None => None,
-        };
-        self.certificates.insert(key, certificate.clone());
-        Ok(certificate)
-    }
-
-    /// The objects whose last look is too old for a listing: Key History, and every certificate container that is known,
-    /// present or absent.
-    pub(crate) fn due(&self) -> Vec<ObjectId> {
-        let containers = self.keys().into_iter().map(KeyReference::certificate);
-        containers
-            .chain([ObjectId::KEY_HISTORY])
-            .filter(|object| self.cache.get(*object).is_some() && self.is_due(*object, LISTING))
-            .collect()
-    }
-
-    /// Whether one of these objects was never read, or not looked at for a minute.
-    pub(crate) fn objects_due(&self, objects: &[ObjectId]) -> bool {
-        objects.iter().any(|object| self.cache.get(*object).is_none() || self.is_due(*object, LISTING))
-    }
-
-    /// Reads these objects or looks at them, whichever is due.
-    pub(crate) fn read_objects(&mut self, piv: &mut Piv<'_>, objects: &[ObjectId]) -> Result<(), Error> {
-        for &object in objects {
-            let shown = match self.cache.get(object) {
-                Some(_) if !self.is_due(object, LISTING) => continue,
-                Some(_) => self.look(piv, &[object]).map(drop),
-                None => Ok(()),
-            };
-            let read = match shown {
-                Ok(()) if self.cache.get(object).is_some() => continue,
-                Ok(()) => self.fresh(piv, object).map(drop),
-                refused => refused,
-            };
-            match read {
-                Err(Error::Link(error)) => return Err(Error::Link(error)),
-                Err(_) => self.forget(object),
-                Ok(()) => {}
-            }
-        }
-        Ok(())
-    }
-
     /// What the card answered to GET DATA.
     pub(crate) fn answer(&self, object: ObjectId) -> Option<Option<Arc<[u8]>>> {
         self.cache.get(object)
-    }
-
-    /// Whether the last look at this object is so old, or there was none.
-    pub(crate) fn is_due(&self, object: ObjectId, age: Duration) -> bool {
-        self.looked.get(&object).is_none_or(|at| self.now().saturating_sub(*at) >= age)
-    }
-
-    /// Looks at objects by their heads, and forgets what differs. `true`: something did.
-    ///
-    /// A head that agrees proves that our application answered; only a refusal or a difference needs SELECT to be
-    /// believed. So without SELECT what is known to be present comes first.
-    pub(crate) fn look(&mut self, piv: &mut Piv<'_>, objects: &[ObjectId]) -> Result<bool, Error> {
-        let is_present = |object: &ObjectId| matches!(self.cache.get(*object), Some(Some(_)));
-        let (present, absent): (Vec<_>, Vec<_>) = objects.iter().partition(|object| is_present(object));
-        let mut changed = false;
-        for object in present.into_iter().chain(absent) {
-            if self.agrees(piv, object)? {
-                self.looked.insert(object, self.now());
-            } else {
-                changed = true;
-                self.forget(object);
-            }
-        }
-        Ok(changed)
-    }
-
-    fn agrees(&self, piv: &mut Piv<'_>, object: ObjectId) -> Result<bool, Error> {
-        let length = self.cache.look_length(object);
-        if !piv.is_selected() {
-            match piv.head(object, length) {
-                Ok(Some(head)) if self.cache.agrees(object, Some(&head)) => return Ok(true),
-                Err(error @ Error::Link(_)) => return Err(error),
-                _ => piv.reselect()?,
-            }
-        }
-        let head = piv.head(object, length)?;
-        Ok(self.cache.agrees(object, head.as_deref()))
-    }
-
-    /// Forgets an object, so that it is read again when next needed.
-    pub(crate) fn forget(&mut self, object: ObjectId) {
-        self.cache.forget(object);
-        self.looked.remove(&object);
-        self.certificates.retain(|key, _| key.certificate() != object);
-        self.unsaved = true;
-    }
-
-    /// After Key History changed: how many retired keys there are now.
-    pub(crate) fn refresh_history(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
-        if self.cache.get(ObjectId::KEY_HISTORY).is_none() {
-            let history = self.fresh(piv, ObjectId::KEY_HISTORY)?.map(|content| KeyHistory::parse(&content));
-            if let Some(state) = &mut self.state {
-                state.history = history;
-            }
-        }
-        Ok(())
     }
 
     /// The content of an object that was read, without its wrapper.
@@ -337,51 +226,40 @@ impl Known {
             Some(answer) => object.content(answer)?.map(Arc::from),
             None => None,
         };
-        self.unsaved |= self.cache.get(object) != Some(answer.clone());
-        self.cache.keep(object, answer);
-        self.looked.insert(object, self.now());
+        let is_new = self.cache.get(object) != Some(answer.clone());
+        if is_new {
+            self.forget_parsed(object);
+            self.cache.keep(object, answer);
+            self.stored.unsaved = true;
+        }
+        self.note_look(object);
         Ok(content)
-    }
-
-    /// Saves what is new and can be read: what cannot may have been damaged on the way, and the next process asks the card
-    /// again. Not to be called under a transaction.
-    pub(crate) fn save(&mut self) {
-        let (true, Some(name)) = (std::mem::take(&mut self.unsaved), self.stored.clone()) else { return };
-        let mut readable = self.cache.clone();
-        for key in KeyReference::all() {
-            if self.has_read(key) && self.certificate(key).is_err() {
-                readable.forget(key.certificate());
-            }
-        }
-        if self
-            .content(ObjectId::DISCOVERY)
-            .flatten()
-            .is_some_and(|content| Discovery::parse(&content).is_none())
-        {
-            readable.forget(ObjectId::DISCOVERY);
-        }
-        self.store.update(&name, &mut |_| Some(readable.to_bytes()));
     }
 
     /// An answer that is no CHUID may have been damaged on the way: it is asked for again, so that nobody takes the card
     /// for another one. A card that says so twice has none.
     fn look_at_identity(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
+        if let Some(identity) = self.probe(piv)? {
+            return Ok(Some(identity));
+        }
         for _ in 0..2 {
             let Some(head) = piv.head(ObjectId::CHUID, Identity::HEAD)? else { return Ok(None) };
-            if tlv::begins(&head, ObjectId::CHUID.wrapper(), Identity::HEAD.into()) {
-                return Ok(Some(Identity::parse(&head)));
+            if let Some(identity) = identity(&head) {
+                return Ok(Some(identity));
             }
         }
         Ok(None)
     }
 
-    /// Takes up what was stored of this card. A card without a GUID has nothing stored.
-    fn recall(&mut self, identity: Option<&Identity>) {
-        self.stored = identity.and_then(Identity::guid).filter(|_| !self.contactless).map(|guid| hex(&guid));
-        let stored = self.stored.as_ref().and_then(|name| self.store.load(name));
-        if let Some(cache) = stored.and_then(|bytes| TokenCache::from_bytes(&bytes)) {
-            self.cache = cache;
+    /// Where nobody knows whether extended APDUs get through, the look at the identity finds out: once for each kind of
+    /// card in a reader.
+    fn probe(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
+        if piv.is_extended() || !piv.carries_extended() || self.stored.seat.extended.is_some() {
+            return Ok(None);
         }
+        let head = piv.probe(ObjectId::CHUID, Identity::HEAD)?;
+        self.note_extended(head.is_some());
+        Ok(head.and_then(|head| identity(&head)))
     }
 
     /// The common name in 9A's certificate. Read with the first look at a card, so that a token's label is the same from
@@ -392,9 +270,14 @@ impl Known {
             let certificate = self.certificate(KeyReference::PIV_AUTHENTICATION);
             if let Some(name) = certificate.ok().flatten().and_then(|certificate| certificate.common_name()) {
                 self.cache.set_label(name);
-                self.unsaved = true;
+                self.stored.unsaved = true;
             }
         }
         Ok(self.cache.label().map(str::to_owned))
     }
+}
+
+/// Who a card is by the head of its CHUID, if that is what this is.
+fn identity(head: &[u8]) -> Option<Identity> {
+    tlv::begins(head, ObjectId::CHUID.wrapper(), Identity::HEAD.into()).then(|| Identity::parse(head))
 }

@@ -19,6 +19,7 @@ mod object;
 mod pin;
 mod piv;
 mod public_key;
+mod seat;
 mod tlv;
 mod token;
 

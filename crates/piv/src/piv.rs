@@ -1,5 +1,6 @@
 //! The PIV card application: one method per card command (SP 800-73-5 part 2, chapter 3).
 
+use link::LinkError;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     apdu::{Command, Response, StatusWord},
     exchange::Trace,
     key::{self, Use},
+    tlv,
 };
 
 /// The full application identifier, version included (SP 800-73-5 part 1, 2.2).
@@ -22,6 +24,8 @@ const GENERAL_AUTHENTICATE: u8 = 0x87;
 const GET_DATA: u8 = 0xCB;
 /// Of the Crescendo 4000 dialect, with CLA 80.
 const GET_PIV_PROPERTIES: u8 = 0x56;
+/// Of the answer to SELECT: how long APDUs may be (ISO 7816-4, extended length information).
+const EXTENDED_LENGTH: u32 = 0x7F66;
 
 /// The PIV application, selected within the transaction at hand.
 ///
@@ -57,12 +61,52 @@ impl<'t> Piv<'t> {
             return Ok(());
         }
         let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(AID.to_vec())).expect(0);
-        match self.exchange.send(command)?.status {
-            StatusWord::OK => self.selected = true,
+        let response = self.exchange.send(command)?;
+        match response.status {
+            StatusWord::OK => {
+                self.selected = true;
+                self.take_up_length(&response.data);
+            }
             StatusWord(0x6A81 | 0x6A82 | 0x6D00 | 0x6E00 | 0x6999) => return Err(Error::NotPiv),
             status => return Err(Error::refused("SELECT PIV", status)),
         }
         Ok(())
+    }
+
+    /// Uses extended APDUs from now on, if the card says that it takes them.
+    fn take_up_length(&mut self, template: &[u8]) {
+        if let Some(longest) = longest_command(template) {
+            self.exchange.extend(longest);
+        }
+    }
+
+    /// The longest command in use, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.exchange.longest()
+    }
+
+    /// Whether extended APDUs are in use.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.exchange.is_extended()
+    }
+
+    /// Whether the link carries extended APDUs, whatever the card does.
+    pub(crate) fn carries_extended(&self) -> bool {
+        self.exchange.carries_extended()
+    }
+
+    /// [`Piv::head`] in the extended form, to find out whether the card takes it; nothing hangs on the answer. `None`: it
+    /// does not. Uses extended APDUs from now on if it does.
+    pub(crate) fn probe(&mut self, object: ObjectId, length: u8) -> Result<Option<Vec<u8>>, Error> {
+        let response = match self.exchange.send_extended(&get_data(object, length)) {
+            Err(Error::Link(LinkError::Other(_))) => return Ok(None),
+            answered => answered?,
+        };
+        if response.status != StatusWord::OK && response.status.more().is_none() {
+            return Ok(None);
+        }
+        self.exchange.extend(usize::MAX);
+        Ok(Some(response.data.to_vec()))
     }
 
     /// Whether SELECT was sent in this transaction.
@@ -87,7 +131,7 @@ impl<'t> Piv<'t> {
     /// # Errors
     /// [`Error::Refused`] with 6982 for an object that needs a PIN.
     pub fn get_data(&mut self, object: ObjectId) -> Result<Option<Vec<u8>>, Error> {
-        let response = self.exchange.send(get_data(object, 0))?;
+        let response = self.exchange.send(get_data(object, 0).long())?;
         let Some(answer) = present("GET DATA", &response)? else { return Ok(None) };
         Ok(object.content(answer)?.is_some().then(|| answer.to_vec()))
     }
@@ -236,6 +280,12 @@ impl<'t> Piv<'t> {
     pub(crate) fn into_trace(self) -> Trace {
         self.exchange.into_trace()
     }
+}
+
+/// The longest command APDU that the answer to SELECT announces, in bytes.
+fn longest_command(template: &[u8]) -> Option<usize> {
+    let longest = tlv::find(tlv::find(tlv::start_of_value(template), EXTENDED_LENGTH)?, 0x02)?;
+    longest.iter().try_fold(0usize, |length, byte| length.checked_mul(256)?.checked_add((*byte).into()))
 }
 
 fn get_data(object: ObjectId, length: u8) -> Command {

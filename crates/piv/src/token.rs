@@ -7,13 +7,13 @@
 mod keys;
 mod pins;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use link::{Card, Clock, LinkError, Store};
 
 use self::keys::not_logged_in;
 use crate::{
-    Certificate, Error, Exchange, Family, KeyReference, ObjectId, crescendo,
+    Certificate, Error, Exchange, Family, KeyReference, ObjectId,
     known::{Known, State},
     piv::Piv,
 };
@@ -39,8 +39,7 @@ impl Token {
     /// A token over this connection. Nothing is sent.
     #[must_use]
     pub fn open(card: Box<dyn Card>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let (family, contactless) = (Family::of(card.atr()), crescendo::is_contactless(card.atr()));
-        Self { known: Known::nothing(family, contactless, store, clock), card, selected: false }
+        Self { known: Known::nothing(&*card, store, clock), card, selected: false }
     }
 
     /// The card's answer to reset.
@@ -61,6 +60,7 @@ impl Token {
     /// # Errors
     /// [`Error::NotPiv`], or of the link.
     pub fn state(&mut self) -> Result<&State, Error> {
+        self.known.notice_clearing();
         if !self.known.is_loaded() {
             self.with_piv(Start::Select, Known::load)?;
         }
@@ -172,6 +172,36 @@ impl Token {
         })
     }
 
+    /// Makes sure that this process has seen the certificate of a key on the card itself, and does not only know it from
+    /// another one: before its public key is used, or it is handed out. `true`: it is another one by now.
+    ///
+    /// # Errors
+    /// As [`Token::read_certificates`].
+    pub fn see(&mut self, key: KeyReference) -> Result<bool, Error> {
+        self.read_certificates(&[key])?;
+        let object = key.certificate();
+        if !self.known.is_unseen(object) {
+            return Ok(false);
+        }
+        let changed = self.with_piv(Start::Assume, |known, piv| known.look(piv, &[object]))?;
+        if changed {
+            self.read_certificates(&[key])?;
+        }
+        Ok(changed)
+    }
+
+    /// When the oldest of the looks was that a listing relies on, whichever process looked. `None`: something was never
+    /// looked at.
+    #[must_use]
+    pub fn looked(&self) -> Option<Duration> {
+        self.known.oldest_look()
+    }
+
+    /// Forgets what is known of the card's content, here and not in the store: everything is read again when next needed.
+    pub fn forget(&mut self) {
+        self.known.forget_everything();
+    }
+
     /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between: pcscd lets go of a
     /// card before it resets it, as it does when a program dies that held it. Not once a PIN was sent, because nobody knows
     /// whether it counted.
@@ -197,17 +227,21 @@ impl Token {
         sent_pin: &mut bool,
     ) -> Result<T, Error> {
         let Self { card, known, selected } = self;
+        known.prepare();
         let mut transaction = card.begin()?;
         if transaction.was_reset {
             known.note_reset();
             *selected = false;
         }
-        let mut piv = Piv::assumed(Exchange::new(&mut *transaction.link), known.family);
+        let mut exchange = Exchange::new(&mut *transaction.link);
+        exchange.extend(known.longest());
+        let mut piv = Piv::assumed(exchange, known.family);
         let result = if start == Start::Assume && *selected { Ok(()) } else { piv.reselect() };
         let result =
             result.and_then(|()| known.confirm_identity(&mut piv)).and_then(|()| work(known, &mut piv));
         *selected |= piv.is_selected();
         *sent_pin = piv.has_sent_pin();
+        known.note_longest(piv.longest());
         let trace = piv.into_trace();
         drop(transaction);
         trace.emit();

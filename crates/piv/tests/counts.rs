@@ -46,6 +46,7 @@ fn warm_listing_costs_one_look_for_each_certificate() {
     token.read_certificates(&token.keys()).unwrap();
     assert_eq!(lab.apdus(|| token.look().unwrap()), (0, false), "just read");
 
+    lab.reinsert();
     let mut token = lab.token();
     token.state().unwrap();
     assert_eq!(lab.apdus(|| token.look().unwrap()), (4, false));

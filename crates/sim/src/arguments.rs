@@ -106,6 +106,9 @@ struct Manners {
     /// Takes extended APDUs.
     #[arg(long)]
     extended: bool,
+    /// Does not say so.
+    #[arg(long, requires = "extended")]
+    unannounced: bool,
     /// Answers SELECT with a label, as the 2300 family does (key-v3).
     #[arg(long)]
     label: bool,
@@ -170,6 +173,7 @@ impl Manners {
     fn of(&self, base: Personality) -> Personality {
         Personality {
             extended: self.extended,
+            unannounced: self.unannounced,
             label: self.label,
             no_clear: self.no_clear,
             properties: self.props,
@@ -267,10 +271,10 @@ mod tests {
         };
         assert_eq!(from_line, expected);
 
-        let manners =
-            "--extended --label --no-clear --props wrapped --ic-serial 00000007 --hex-cplc --no-key-history";
+        let manners = "--extended --unannounced --label --no-clear --props wrapped --ic-serial 00000007 --hex-cplc --no-key-history";
         let expected = Personality {
             extended: true,
+            unannounced: true,
             label: true,
             no_clear: true,
             properties: Properties::Wrapped,

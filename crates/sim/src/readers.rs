@@ -1,6 +1,6 @@
 //! Any number of readers without a machine: `link::Readers` for tests in one process.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ struct Inner {
     cancelled: AtomicU64,
     service: AtomicBool,
     starts: AtomicU64,
+    /// The longest command all readers carry, whatever the cards take; 0: as the card says.
+    longest: AtomicUsize,
 }
 
 struct Slot {
@@ -70,6 +72,7 @@ impl SimReaders {
             cancelled: AtomicU64::new(0),
             service: AtomicBool::new(true),
             starts: AtomicU64::new(0),
+            longest: AtomicUsize::new(0),
         }))
     }
 
@@ -146,6 +149,11 @@ impl SimReaders {
         self.0.service.store(true, Ordering::SeqCst);
         self.0.starts.fetch_add(1, Ordering::SeqCst);
         self.0.bell.ring();
+    }
+
+    /// From now on all readers carry commands of up to so many bytes, whatever the cards in them take.
+    pub fn carry(&self, longest: usize) {
+        self.0.longest.store(longest, Ordering::SeqCst);
     }
 
     fn events(&self, name: &str) -> u32 {
@@ -255,6 +263,9 @@ impl Transmit for Held<'_> {
     }
 
     fn max_command(&self) -> usize {
-        self.connection.card.max_command()
+        match self.connection.readers.longest.load(Ordering::SeqCst) {
+            0 => self.connection.card.max_command(),
+            longest => longest,
+        }
     }
 }

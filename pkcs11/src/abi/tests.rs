@@ -65,7 +65,8 @@ impl Alone {
     fn over(readers: Arc<dyn Readers>) -> Self {
         static ONE: Mutex<()> = Mutex::new(());
         let alone = Self(ONE.lock());
-        install(|| Arc::new(Provider::new(readers, host::store(), Arc::new(NoTime)))).unwrap();
+        install(|| Arc::new(Provider::new(readers, Arc::new(sim::SimStore::default()), Arc::new(NoTime))))
+            .unwrap();
         alone
     }
 

@@ -36,7 +36,7 @@ impl Bench {
         let clock = SimClock::default();
         let provider = Provider::with_settings(
             Arc::new(readers.clone()),
-            host::store(),
+            Arc::new(sim::SimStore::default()),
             Arc::new(clock.clone()),
             settings,
         );

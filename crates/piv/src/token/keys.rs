@@ -71,7 +71,9 @@ impl Token {
         self.demand_shown(key, public)?;
         self.demand_login(key, None)?;
         self.with_piv(Start::Select, |known, piv| {
-            if known.is_due(key.certificate(), AGREEMENT) && known.look(piv, &[key.certificate()])? {
+            let object = key.certificate();
+            let is_due = known.is_unseen(object) || known.is_due(object, AGREEMENT);
+            if is_due && known.look(piv, &[object])? {
                 return Err(Error::KeyChanged(key));
             }
             let secret = match piv.agree(key, algorithm, point) {
@@ -180,13 +182,13 @@ fn finish(
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let object = key.certificate();
     match answer {
-        Ok(answer) if known.is_due(object, Duration::MAX) && known.look(piv, &[object])? => {
+        Ok(answer) if known.is_unseen(object) && known.look(piv, &[object])? => {
             known.read(piv, &[key])?;
             let renewed = known.certificate(key)?.is_some_and(|certificate| certificate.key == *public);
             if renewed { Ok(answer) } else { Err(Error::KeyChanged(key)) }
         }
         Err(Error::KeyChanged(_)) => {
-            known.forget(object);
+            known.doubt(object);
             Err(Error::KeyChanged(key))
         }
         other => other.map_err(not_logged_in),

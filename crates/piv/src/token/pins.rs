@@ -54,6 +54,18 @@ impl Token {
         self.with_piv(Start::Select, |known, piv| known.login.clear(piv))
     }
 
+    /// Forgets PINs: the one kept here, and that any was verified on the card, by whatever program.
+    ///
+    /// # Errors
+    /// Of the link; [`Error::Unsupported`] over plain contactless, where no PIN is ever verified.
+    pub fn forget_pins(&mut self) -> Result<(), Error> {
+        self.known.login.end();
+        self.known.login.forget_refusal();
+        self.demand_contact()?;
+        self.state()?;
+        self.with_piv(Start::Select, |known, piv| known.login.clear(piv))
+    }
+
     /// Ends the login here, and on the card unless another program is connected to it: that one's login is not ours to
     /// end. `false`: the card was left as it is for that reason. Whoever stays connected then keeps the other one from
     /// logging out when it leaves in turn.

@@ -33,6 +33,12 @@ impl Lab {
         Token::open(card, Arc::new(self.store.clone()), Arc::new(self.clock.clone()))
     }
 
+    /// The card goes out and comes back: every head is due.
+    pub fn reinsert(&self) {
+        self.card.pull();
+        self.card.insert();
+    }
+
     /// A token that is logged in.
     pub fn user(&self) -> Token {
         let mut token = self.token();

@@ -123,6 +123,8 @@ pub struct Personality {
     pub global_pin: Option<String>,
     /// Takes extended APDUs, and says so in SELECT (7F66).
     pub extended: bool,
+    /// If it takes extended APDUs, it does not say so.
+    pub unannounced: bool,
     /// A Key V3 that answers SELECT as the 2300 family does, with a label.
     pub label: bool,
     /// A Key V3 that does not know VERIFY with P1 = FF.
@@ -157,6 +159,7 @@ impl Personality {
             policy: None,
             global_pin: None,
             extended: false,
+            unannounced: false,
             label: false,
             no_clear: false,
             properties: Properties::Bare,

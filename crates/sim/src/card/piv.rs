@@ -167,7 +167,7 @@ fn template(personality: &Personality) -> Answer {
     if !label.is_empty() {
         content.extend(tlv(0x50, label));
     }
-    if personality.extended {
+    if personality.extended && !personality.unannounced {
         let limit = |bytes: usize| tlv(0x02, &u16::try_from(bytes).expect("two bytes").to_be_bytes());
         content.extend(tlv(0x7F66, &[limit(EXTENDED_COMMAND), limit(0x7FFF)].concat()));
     }
