@@ -168,6 +168,12 @@ impl Known {
         Ok(())
     }
 
+    fn take_up_history(&mut self, history: Option<KeyHistory>) {
+        if let Some(state) = &mut self.state {
+            state.history = history;
+        }
+    }
+
     /// Which PIN the card asks for.
     fn take_up_discovery(&mut self, discovery: Option<Discovery>) {
         if let Some(discovery) = discovery {

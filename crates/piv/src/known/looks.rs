@@ -171,9 +171,7 @@ impl Known {
     pub(crate) fn refresh_history(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
         if self.cache.get(ObjectId::KEY_HISTORY).is_none() {
             let history = self.fresh(piv, ObjectId::KEY_HISTORY)?.map(|content| KeyHistory::parse(&content));
-            if let Some(state) = &mut self.state {
-                state.history = history;
-            }
+            self.take_up_history(history);
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 //! when it is free again. Public data only, and never what another access level has shown.
 
 use super::{Known, looks::Looks};
-use crate::{Identity, KeyReference, ObjectId, TokenCache, apdu::SHORT_COMMAND, object::hex, seat::Seat};
+use crate::{
+    Discovery, Identity, KeyHistory, KeyReference, ObjectId, TokenCache, apdu::SHORT_COMMAND, object::hex,
+    seat::Seat,
+};
 
 /// How this card's part of the store stands.
 #[derive(Default)]
@@ -86,8 +89,20 @@ impl Known {
         for learnt in self.cache.learn(stored, &stay, |object| looks.at(object)) {
             self.looks.learn(learnt.object, learnt.at);
             if learnt.changed {
-                self.forget_parsed(learnt.object);
+                self.take_up(learnt.object);
             }
+        }
+    }
+
+    /// Another process has seen that this object is another one by now.
+    fn take_up(&mut self, object: ObjectId) {
+        let content = self.content(object).flatten();
+        match object {
+            ObjectId::KEY_HISTORY => self.take_up_history(content.map(|content| KeyHistory::parse(&content))),
+            ObjectId::DISCOVERY => {
+                self.take_up_discovery(content.and_then(|content| Discovery::parse(&content)))
+            }
+            _ => self.forget_parsed(object),
         }
     }
 
