@@ -19,7 +19,7 @@ use common::{
 };
 use crescendo_pkcs11::Provider;
 use link::LinkError;
-use sim::{Fault, Faults, Personality, SimCard, SimClock, SimReaders, What};
+use sim::{Fault, Faults, Personality, SimCard, SimClock, SimReaders, SimStore, What};
 
 /// The card manager, as another program selects it.
 const FOREIGN: [u8; 7] = [0xA0, 0, 0, 1, 0x51, 0, 0];
@@ -64,13 +64,10 @@ impl World {
         let card = card.clone();
         let readers = SimReaders::with(READER, &card);
         let trap = Trap::over(readers.clone());
-        let clock = SimClock::default();
-        let provider = Provider::new(
-            Arc::new(trap.clone()),
-            Arc::new(sim::SimStore::default()),
-            Arc::new(clock.clone()),
-        );
-        Self { bench: Bench { provider: Arc::new(provider), readers, card, clock }, trap }
+        let (store, clock) = (SimStore::default(), SimClock::default());
+        let provider =
+            Provider::new(Arc::new(trap.clone()), Arc::new(store.clone()), Arc::new(clock.clone()));
+        Self { bench: Bench { provider: Arc::new(provider), readers, card, store, clock }, trap }
     }
 
     /// What an event does, to be called from anywhere.

@@ -12,17 +12,14 @@ use common::{
 use crescendo_pkcs11::{Error, Function, Input, Provider, rv};
 use cryptoki_sys::*;
 use link::LinkError;
-use sim::{Faults, Personality, SimCard, SimClock, SimReaders, What};
+use sim::{Faults, Personality, SimCard, SimClock, SimReaders, SimStore, What};
 
 fn bench(card: &SimCard) -> (Bench, Trap) {
     let readers = SimReaders::with(READER, card);
-    let (trap, clock) = (Trap::over(readers.clone()), SimClock::default());
-    let provider = Arc::new(Provider::new(
-        Arc::new(trap.clone()),
-        Arc::new(sim::SimStore::default()),
-        Arc::new(clock.clone()),
-    ));
-    (Bench { provider, readers, card: card.clone(), clock }, trap)
+    let trap = Trap::over(readers.clone());
+    let (store, clock) = (SimStore::default(), SimClock::default());
+    let provider = Provider::new(Arc::new(trap.clone()), Arc::new(store.clone()), Arc::new(clock.clone()));
+    (Bench { provider: Arc::new(provider), readers, card: card.clone(), store, clock }, trap)
 }
 
 fn serial(bench: &Bench) -> [u8; 16] {

@@ -6,14 +6,14 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use common::{Bench, Buffer, PIN, READER, plain};
-use crescendo_pkcs11::{Error, Given, Input, Parameter, Provider, Settings, Template};
+use crescendo_pkcs11::{Error, Given, Input, Parameter, Provider, Template};
 use cryptoki_sys::*;
 use rsa::{Pkcs1v15Encrypt, Pkcs1v15Sign, RsaPublicKey, pkcs8::DecodePublicKey};
 use sha2::{Digest, Sha256};
-use sim::{Personality, Replacement, SimCard, SimClock, SimReaders, SimStore, fixture};
+use sim::{Personality, Replacement, SimCard, fixture};
 use x509_cert::der::{Decode, Encode};
 
 const TEXT: &[u8] = b"text";
@@ -41,13 +41,11 @@ const CHANGES: [Change; 6] = [
     Change::SwapsForATwin,
 ];
 
-/// A card, another one that shows the same CHUID, and what programs share.
+/// A card, another one that shows the same CHUID, and the programs of one machine.
 struct World {
     card: SimCard,
     twin: SimCard,
-    readers: SimReaders,
-    store: SimStore,
-    clock: SimClock,
+    program: Bench,
 }
 
 impl World {
@@ -55,25 +53,12 @@ impl World {
         let card = || SimCard::new(Personality { retired: 2, ..Personality::piv() });
         let (card, twin) = (card(), card());
         all_keys_anew(&twin);
-        let readers = SimReaders::with(READER, &card);
-        Self { card, twin, readers, store: SimStore::default(), clock: SimClock::default() }
+        Self { program: Bench::over(card.clone()), card, twin }
     }
 
     /// A new program.
     fn program(&self) -> Bench {
-        let Self { card, readers, store, clock, .. } = self;
-        let provider = Provider::with_settings(
-            Arc::new(readers.clone()),
-            Arc::new(store.clone()),
-            Arc::new(clock.clone()),
-            Settings::default(),
-        );
-        Bench {
-            provider: Arc::new(provider),
-            readers: readers.clone(),
-            card: card.clone(),
-            clock: clock.clone(),
-        }
+        self.program.another()
     }
 
     fn happens(&self, change: Change) {
@@ -102,7 +87,7 @@ impl World {
                 card.set_object(0x5F_C102, Some(chuid));
                 card.reset();
             }
-            Change::SwapsForATwin => self.readers.put(READER, &self.twin),
+            Change::SwapsForATwin => self.program.readers.put(READER, &self.twin),
         }
     }
 
@@ -302,7 +287,7 @@ fn a_change_before_any_call_never_gives_what_does_not_fit_and_is_shown_in_time()
             };
             Judge::over(&bench, happens).run();
             let told = format!("{change:?} before call {at}");
-            world.clock.pass(MINUTE);
+            world.program.clock.pass(MINUTE);
             if shows_by_looks(change) {
                 assert_eq!(listing(&bench), world.there(), "{told}, a minute later");
             }
@@ -329,7 +314,7 @@ fn a_change_between_two_programs_is_shown_to_both() {
                 there.pull();
                 there.insert();
             } else {
-                world.clock.pass(MINUTE);
+                world.program.clock.pass(MINUTE);
             }
             for bench in [&first, &second, &world.program()] {
                 if shows_by_looks(change) {
@@ -349,7 +334,7 @@ fn a_twin_that_comes_and_goes_is_never_taken_for_the_other() {
     let bench = world.program();
     for _ in 0..3 {
         for card in [&world.twin, &world.card] {
-            world.readers.put(READER, card);
+            world.program.readers.put(READER, card);
             assert_eq!(listing(&bench), world.there());
             assert_eq!(Judge::over(&bench, |_| ()).run().1, 4);
             assert_eq!(listing(&world.program()), world.there(), "in a new program");

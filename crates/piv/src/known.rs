@@ -163,6 +163,7 @@ impl Known {
         self.take_up_discovery(discovery);
         let pin = self.login.ask(piv)?;
         let label = self.label(piv)?;
+        self.read_ahead(piv)?;
         let history = history.map(|content| KeyHistory::parse(&content));
         self.state = Some(State { identity, label, history, discovery, pin });
         Ok(())
@@ -266,6 +267,13 @@ impl Known {
         let head = piv.probe(ObjectId::CHUID, Identity::HEAD)?;
         self.note_extended(head.is_some());
         Ok(head.and_then(|head| identity(&head)))
+    }
+
+    /// Of a card that was never seen, all certificates that cost one APDU each: in a transaction of their own they would cost
+    /// a SELECT more, and next to every program lists them next.
+    fn read_ahead(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        let is_new = !self.contactless && self.looks.consulted.is_none();
+        if is_new && piv.is_extended() { self.read(piv, &KeyReference::CURRENT) } else { Ok(()) }
     }
 
     /// The common name in 9A's certificate. Read with the first look at a card, so that a token's label is the same from

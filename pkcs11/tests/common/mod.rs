@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Settings, Template};
 use cryptoki_sys::*;
-use sim::{Personality, SimCard, SimClock, SimReaders};
+use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 pub(crate) const PIN: &[u8] = b"123456";
 pub(crate) const READER: &str = "Virtual Reader 00";
@@ -19,6 +19,7 @@ pub(crate) struct Bench {
     pub(crate) provider: Arc<Provider>,
     pub(crate) readers: SimReaders,
     pub(crate) card: SimCard,
+    pub(crate) store: SimStore,
     pub(crate) clock: SimClock,
 }
 
@@ -33,14 +34,29 @@ impl Bench {
 
     pub(crate) fn with_settings(card: SimCard, settings: Settings) -> Self {
         let readers = SimReaders::with(READER, &card);
-        let clock = SimClock::default();
+        Self::sharing(card, readers, SimStore::default(), SimClock::default(), settings)
+    }
+
+    fn sharing(
+        card: SimCard,
+        readers: SimReaders,
+        store: SimStore,
+        clock: SimClock,
+        settings: Settings,
+    ) -> Self {
         let provider = Provider::with_settings(
             Arc::new(readers.clone()),
-            Arc::new(sim::SimStore::default()),
+            Arc::new(store.clone()),
             Arc::new(clock.clone()),
             settings,
         );
-        Self { provider: Arc::new(provider), readers, card, clock }
+        Self { provider: Arc::new(provider), readers, card, store, clock }
+    }
+
+    /// Another program on the same machine, with the same card in the reader.
+    pub(crate) fn another(&self) -> Self {
+        let Self { card, readers, store, clock, .. } = self;
+        Self::sharing(card.clone(), readers.clone(), store.clone(), clock.clone(), Settings::default())
     }
 
     /// The APDUs since this was last asked.
