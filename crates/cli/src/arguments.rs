@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// List or export certificates
     #[command(subcommand)]
     Cert(Cert),
+    /// List or clear what is kept of devices between uses; forget PINs
+    #[command(subcommand)]
+    Cache(Cache),
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +49,25 @@ pub(crate) enum Cert {
     List(Which),
     /// Write one certificate to a file or to standard output
     Export(Export),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// List the cards of which public content is kept: certificates and the like, never a PIN
+    List,
+    /// Drop what is kept of a device; running programs notice, and read it again
+    Clear(Clear),
+    /// Log out on the device, whichever program logged in
+    ForgetPins(Which),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Clear {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Drop everything, of devices that are not here too
+    #[arg(long, conflicts_with = "device")]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]
@@ -141,6 +163,16 @@ mod tests {
         assert_eq!(export("95").unwrap().key.retired_number(), Some(20));
         for wrong in ["9B", "81", "96", "+9", "9AA", "x"] {
             assert!(export(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_device_is_cleared_or_all_are() {
+        for line in ["cache clear", "cache clear --all", "cache clear -d X", "cache forget-pins -d X"] {
+            assert!(parse(&format!("crescendo {line}")).is_ok(), "{line}");
+        }
+        for line in ["cache", "cache clear --all -d X", "cache forget-pins --all", "cache list -d X"] {
+            assert!(parse(&format!("crescendo {line}")).is_err(), "{line}");
         }
     }
 

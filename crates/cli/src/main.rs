@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod cache;
 mod cert;
 mod devices;
 mod failure;
@@ -14,7 +15,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
-use device::Devices;
+use device::{Cache, Devices};
 
 use crate::{
     arguments::{Arguments, Command},
@@ -33,10 +34,12 @@ fn main() -> ExitCode {
 }
 
 fn run(output: &Output, command: Command) -> Result<(), Failure> {
-    let devices = Devices::new(host::readers(), host::store(), host::clock());
+    let store = host::store();
+    let devices = Devices::new(host::readers(), store.clone(), host::clock());
     match command {
         Command::Devices => devices::list(output, &devices),
         Command::Info(which) => info::show(output, &devices, &which),
         Command::Cert(command) => cert::run(output, &devices, command),
+        Command::Cache(command) => cache::run(output, &devices, &Cache::new(store), command),
     }
 }

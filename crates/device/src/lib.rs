@@ -6,12 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
 mod certificates;
 mod device;
 mod devices;
 mod error;
 mod info;
 
+pub use cache::{Cache, Kept};
 pub use certificates::{Certificate, Entry, Format, Mark};
 pub use device::{Device, State};
 pub use devices::Devices;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod environment;
 mod pcsc;
 mod store;
 
@@ -17,10 +18,18 @@ pub fn readers() -> Arc<dyn link::Readers> {
     Arc::new(pcsc::PcscReaders::default())
 }
 
-/// What is kept between uses: for now, as long as the process lives.
+/// What is kept between uses, in files that all processes of this user share.
+///
+/// They are in the folder `crescendo` in `$XDG_CACHE_HOME`, else `~/.cache`, else what systemd gives a service as
+/// `$CACHE_DIRECTORY` or `$STATE_DIRECTORY`: made when something is first kept, and used only if nobody else can write
+/// to it. Where there is no such place, with `CRESCENDO_CACHE=off`, and in a program with rights that its caller has
+/// not, all is kept in memory as long as the process lives.
+///
+/// At most 64 files of at most 1 MiB, 16 MiB in all; the ones not used for longest go first. No call takes longer than
+/// 50 ms because of another process, a removal 1 s. Nothing is open between calls.
 #[must_use]
 pub fn store() -> Arc<dyn link::Store> {
-    Arc::new(store::MemoryStore::default())
+    store::open()
 }
 
 /// The clock of this machine.

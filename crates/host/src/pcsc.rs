@@ -5,6 +5,8 @@
 
 mod card;
 mod error;
+mod features;
+mod insertion;
 mod wait;
 
 use std::{

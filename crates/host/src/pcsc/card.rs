@@ -1,6 +1,7 @@
 //! A connection to a card, and the exclusive hold on it. Nothing in here resets a card.
 
 use std::{
+    cell::OnceCell,
     ffi::{CStr, CString},
     mem, thread,
     time::Duration,
@@ -12,7 +13,9 @@ use zeroize::Zeroize;
 
 use super::{
     error::{is_removal, is_service_lost, link_error},
-    establish, look_at,
+    establish, features,
+    insertion::Insertion,
+    look_at,
 };
 
 /// The longest answer of ISO 7816-4: 65536 bytes and a status word.
@@ -27,15 +30,31 @@ pub(super) struct PcscCard {
     /// `None` once the connection could not be made again.
     card: Option<Card>,
     atr: Vec<u8>,
+    insertion: Insertion,
+    /// As long as the protocol stays what it is.
+    max_command: OnceCell<usize>,
     /// A reset that the next transaction has to tell of.
     was_reset: bool,
 }
 
 impl PcscCard {
     pub(super) fn connect(context: Context, reader: CString) -> Result<Self, Error> {
+        let before = Insertion::look(&context, &reader);
         let card = connect(&context, &reader)?;
-        let mut new = Self { context, reader, card: Some(card), atr: Vec::new(), was_reset: false };
+        let insertion = Insertion::of(before, Insertion::look(&context, &reader));
+        let max_command = OnceCell::new();
+        let mut new = Self {
+            context,
+            reader,
+            card: Some(card),
+            atr: Vec::new(),
+            insertion,
+            max_command,
+            was_reset: false,
+        };
+        // Waits for other programs' transactions, so that the channel can be asked for after it.
         new.atr = atr(new.card.as_ref())?;
+        new.card.iter().for_each(|card| new.insertion.finish(card));
         Ok(new)
     }
 
@@ -60,6 +79,7 @@ impl PcscCard {
         self.let_go();
         let between = look_at(&self.context, &self.reader)?.event_state();
         self.card = Some(connect(&self.context, &self.reader)?);
+        self.max_command.take();
         let after = look_at(&self.context, &self.reader)?.event_count();
         if before != after || atr(self.card.as_ref())? != self.atr {
             self.let_go();
@@ -79,21 +99,23 @@ impl link::Card for PcscCard {
     }
 
     fn insertion(&self) -> Option<&str> {
-        None
+        self.insertion.name()
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
-        let Self { card, atr, was_reset, .. } = self;
+        let Self { card, atr, insertion, max_command, was_reset, .. } = self;
         let mut card = card.as_mut().ok_or(LinkError::Removed)?;
         let mut again = false;
         loop {
             match card.transaction2() {
                 Ok(held) => {
-                    let link = Box::new(PcscTransaction(held));
+                    insertion.finish(&held);
+                    let link = Box::new(PcscTransaction { held, max_command });
                     return Ok(Transaction { link, was_reset: mem::take(was_reset) });
                 }
                 Err((same, Error::ResetCard)) if !again => {
                     rejoin(same, atr).map_err(lost)?;
+                    max_command.take();
                     (card, again, *was_reset) = (same, true, true);
                 }
                 Err((_, error)) => return Err(lost(error)),
@@ -146,22 +168,29 @@ fn lost(error: Error) -> LinkError {
 }
 
 /// The hold on a card; it ends, and leaves the card as it is, when dropped.
-struct PcscTransaction<'c>(::pcsc::Transaction<'c>);
+struct PcscTransaction<'c> {
+    held: ::pcsc::Transaction<'c>,
+    max_command: &'c OnceCell<usize>,
+}
 
 impl Transmit for PcscTransaction<'_> {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, LinkError> {
         let mut buffer = vec![0; LONGEST_ANSWER];
-        let answer = self.0.transmit(apdu, &mut buffer).map(<[u8]>::to_vec);
+        let answer = self.held.transmit(apdu, &mut buffer).map(<[u8]>::to_vec);
         let answer = answer.map_err(|error| self.failed(error))?;
         buffer[..answer.len()].zeroize();
         if answer.len() < 2 { Err(LinkError::Removed) } else { Ok(answer) }
+    }
+
+    fn max_command(&self) -> usize {
+        *self.max_command.get_or_init(|| features::max_command(&self.held))
     }
 }
 
 impl PcscTransaction<'_> {
     /// A card pulled in the middle of a command shows as a failed exchange at first.
     fn failed(&self, error: Error) -> LinkError {
-        match self.0.status2_owned() {
+        match self.held.status2_owned() {
             Err(status) if error == Error::NotTransacted && is_removal(status) => LinkError::Removed,
             _ => lost(error),
         }
