@@ -10,6 +10,7 @@
 mod client;
 mod desktop;
 mod files;
+mod idle;
 mod judge;
 mod lab;
 mod mail;
@@ -21,6 +22,7 @@ mod server;
 pub use client::{Client, key, pin};
 pub use desktop::Desktop;
 pub use files::{Files, fixture};
+pub use idle::{IDLE, calls_while_idle};
 pub use judge::{Scheme, accepts, ca, certificate};
 pub use lab::{Lab, alone};
 pub use mail::{MailServer, thunderbird_name};
