@@ -14,4 +14,4 @@ mod local;
 pub use card::{Card, Reader, Readers, Transaction, Transmit};
 pub use error::LinkError;
 pub use hid::{HidDevice, HidDevices, HidLink};
-pub use local::{Clock, Entry, Store};
+pub use local::{Clock, Entry, PairingCodes, Store};

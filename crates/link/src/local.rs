@@ -1,9 +1,15 @@
 use std::time::Duration;
 
+use crate::LinkError;
+
 /// Time since boot, suspend included, so that every "older than" rule can be tested without sleeping.
 pub trait Clock: Send + Sync {
     /// The time since boot.
     fn now(&self) -> Duration;
+
+    /// The date, as time since 1970 (UTC). Anyone may set it: only for certificates, and for what is merely a question of
+    /// cost.
+    fn date(&self) -> Duration;
 }
 
 /// Keeps public bytes between uses and shares them between processes. Losing them costs time, never correctness, so
@@ -25,6 +31,23 @@ pub trait Store: Send + Sync {
     /// Differs after anything was removed by anyone, in this process or another: whoever remembers what the store had
     /// forgets it then.
     fn generation(&self) -> u64;
+}
+
+/// Keeps pairing codes (SP 800-73-5 part 2, 4.3) for as long as a person is logged in to this machine, for all of that
+/// person's programs. Never on a disk.
+pub trait PairingCodes: Send + Sync {
+    /// Hands the code kept of a card to `take`, if there is one. Cards are named by their GUID in hexadecimal, as in a
+    /// [`Store`].
+    fn load(&self, card: &str, take: &mut dyn FnMut(&[u8; 8]));
+
+    /// Keeps the code of a card; replaces what was there.
+    ///
+    /// # Errors
+    /// [`LinkError::Other`] where there is no place that ends with the login session: it says which was looked for.
+    fn save(&self, card: &str, code: &[u8; 8]) -> Result<(), LinkError>;
+
+    /// Forgets the code of a card. Whether there was one.
+    fn remove(&self, card: &str) -> bool;
 }
 
 /// One thing a [`Store`] keeps.

@@ -28,6 +28,11 @@ impl Command {
         self.cla & 0x10 != 0
     }
 
+    /// Bits 4 and 3 of CLA: secure messaging of some kind.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.cla & 0x0C != 0
+    }
+
     /// Whether a block belongs to the command that `self` began.
     pub(crate) fn continues(&self, block: &Self) -> bool {
         let head = |command: &Self| (command.cla & !0x10, command.ins, command.p1, command.p2);

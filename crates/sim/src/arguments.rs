@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crescendo_sim::fixture::{self, Algorithm};
-use crescendo_sim::{Latency, Personality, Profile, Properties};
+use crescendo_sim::{
+    Interface, Latency, Personality, Profile, Properties, SecureMessaging, Signer, Suite, Vci, pairing_code,
+};
 
 /// Where the card is, and who it is.
 #[derive(clap::Args)]
@@ -14,7 +16,7 @@ pub(crate) struct CardArguments {
     /// The TCP port of the reader.
     #[arg(long, default_value_t = 35963)]
     pub(crate) port: u16,
-    /// key-v3 or piv.
+    /// key-v3, piv or piv-dual.
     #[arg(long, default_value = "key-v3")]
     profile: Profile,
     /// As delivered: no keys, no objects, the factory PIN.
@@ -26,6 +28,8 @@ pub(crate) struct CardArguments {
     secrets: Secrets,
     #[command(flatten)]
     manners: Manners,
+    #[command(flatten)]
+    contactless: Contactless,
     /// How long APDUs take: none, contact or usb.
     #[arg(long, default_value = "none")]
     pub(crate) latency: Latency,
@@ -92,7 +96,7 @@ struct Secrets {
     #[arg(long)]
     puk: Option<String>,
     /// The PIN usage policy of the Discovery object, 4 hexadecimal digits: 6020. Without: 6010 with a global PIN, else
-    /// 4000 on piv and no Discovery object on key-v3.
+    /// 4000 on piv and no Discovery object on key-v3; and the bits of --vci.
     #[arg(long, value_parser = policy)]
     policy: Option<[u8; 2]>,
     /// The global PIN, 6 to 8 digits, with 5 tries of its own; absent if the policy does not let it be used.
@@ -126,15 +130,51 @@ struct Manners {
     hex_cplc: bool,
 }
 
+/// By another name, or clap would take the inner option for a switch without value.
+type SuiteOrNone = Option<Suite>;
+
+/// The contactless interface and secure messaging; what is not given is as the profile has it.
+#[derive(clap::Args)]
+struct Contactless {
+    /// The card lies on a contactless reader.
+    #[arg(long = "contactless")]
+    begins: bool,
+    /// The suite of secure messaging: cs2, cs7 or none.
+    #[arg(long, value_parser = suite)]
+    suite: Option<SuiteOrNone>,
+    /// The virtual contact interface: code, open or none.
+    #[arg(long)]
+    vci: Option<Vci>,
+    /// Who vouches for the secure messaging key: direct, intermediate, intermediate-ecdsa; to be refused: expired,
+    /// no-usage, no-ca, other-root, other-card.
+    #[arg(long)]
+    signer: Option<Signer>,
+    /// The pairing code, 8 digits.
+    #[arg(long, value_name = "DIGITS", value_parser = pairing_code)]
+    pairing_code: Option<String>,
+    /// So many of the last tries of a PIN are for the contact interface alone.
+    #[arg(long, value_name = "N")]
+    contact_tries: Option<u8>,
+    /// Any plain command ends a session.
+    #[arg(long)]
+    strict_plain: bool,
+}
+
 impl CardArguments {
+    /// Where the card is at first.
+    pub(crate) fn interface(&self) -> Interface {
+        if self.contactless.begins { Interface::Contactless } else { Interface::Contact }
+    }
+
     /// The card that was asked for.
     pub(crate) fn personality(&self) -> Personality {
         let base = match (self.profile, self.blank) {
             (Profile::KeyV3, true) => Personality::blank_key_v3(),
             (Profile::KeyV3, false) => Personality::key_v3(),
             (Profile::Piv, blank) => Personality { blank, ..Personality::piv() },
+            (Profile::PivDual, blank) => Personality { blank, ..Personality::piv_dual() },
         };
-        self.manners.of(self.secrets.of(self.content.of(base)))
+        self.contactless.of(self.manners.of(self.secrets.of(self.content.of(base))))
     }
 }
 
@@ -182,6 +222,25 @@ impl Manners {
             ..base
         }
     }
+}
+
+impl Contactless {
+    fn of(&self, base: Personality) -> Personality {
+        let usual = base.secure_messaging;
+        let secure_messaging = SecureMessaging {
+            suite: self.suite.unwrap_or(usual.suite),
+            vci: self.vci.unwrap_or(usual.vci),
+            signer: self.signer.unwrap_or(usual.signer),
+            pairing_code: self.pairing_code.clone().unwrap_or(usual.pairing_code),
+            contact_tries: self.contact_tries.unwrap_or(usual.contact_tries),
+            strict_plain: self.strict_plain,
+        };
+        Personality { secure_messaging, ..base }
+    }
+}
+
+fn suite(text: &str) -> Result<SuiteOrNone, String> {
+    if text == "none" { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn key(text: &str) -> Result<(u8, Option<Algorithm>), String> {
@@ -247,6 +306,7 @@ mod tests {
         assert_eq!(card("").unwrap(), Personality::key_v3());
         assert_eq!(card("--blank").unwrap(), Personality::blank_key_v3());
         assert_eq!(card("--profile piv").unwrap(), Personality::piv());
+        assert_eq!(card("--profile piv-dual").unwrap(), Personality::piv_dual());
     }
 
     #[test]
@@ -284,6 +344,20 @@ mod tests {
             ..Personality::key_v3()
         };
         assert_eq!(card(manners).unwrap(), expected);
+
+        let contactless = "--profile piv-dual --contactless --suite cs7 --vci open --signer intermediate \
+            --pairing-code 00000005 --contact-tries 2 --strict-plain";
+        let secure_messaging = SecureMessaging {
+            suite: Some(Suite::Cs7),
+            vci: Vci::Open,
+            signer: Signer::Intermediate,
+            pairing_code: "00000005".into(),
+            contact_tries: 2,
+            strict_plain: true,
+        };
+        assert_eq!(card(contactless).unwrap(), Personality { secure_messaging, ..Personality::piv_dual() });
+        let without = card("--profile piv-dual --suite none").unwrap();
+        assert_eq!(without.secure_messaging.suite, None);
     }
 
     #[test]
@@ -297,6 +371,10 @@ mod tests {
             "--policy 60",
             "--global-pin 12345",
             "--props other",
+            "--suite cs3",
+            "--vci no",
+            "--signer me",
+            "--pairing-code 1234567",
             "--no-key-history --key-history 3",
         ] {
             assert!(card(line).is_err(), "{line}");

@@ -1,12 +1,19 @@
 //! A virtual card: what a reader sees of it, and what a test may do to it.
 
+mod access;
 mod arrange;
+mod channel;
 mod chip;
 mod chuid;
+mod cipher;
 mod crescendo;
+mod cvc;
+mod dual;
+mod establish;
 mod history;
 mod issue;
 mod key;
+mod messaging;
 mod objects;
 mod personality;
 mod pin;
@@ -19,6 +26,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use link::LinkError;
 
 use crate::bell::{Bell, locked};
+pub use messaging::pairing_code;
+pub use messaging::{Interface, SecureMessaging, Signer, Suite, Vci};
 pub use personality::{Personality, Profile, Properties};
 pub(crate) use state::Epoch;
 use state::State;
@@ -43,6 +52,8 @@ pub struct Counts {
     pub bytes: u64,
     /// VERIFY commands with a PIN in them, whatever became of them.
     pub verifies: u64,
+    /// Key establishments of secure messaging that the card carried out.
+    pub establishments: u64,
 }
 
 /// What is left of the retry counters.
@@ -89,9 +100,9 @@ impl SimCard {
         }))
     }
 
-    /// The answer to reset.
+    /// The answer to reset; over contactless the one that the reader makes up for it.
     pub fn atr(&self) -> &'static [u8] {
-        self.with(|state| state.chip.personality.profile.atr())
+        self.with(|state| state.chip.atr())
     }
 
     /// Power on, or a reset by the reader: everything that does not last is gone.

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::card::{Counts, Replacement, SimCard};
+use crate::card::{Counts, Interface, Replacement, SimCard, pairing_code};
 use crate::fault::{Fault, Faults, What};
 use crate::fixture;
 use crate::hex;
@@ -23,13 +23,25 @@ install KEY garbage                the key stays, its certificate becomes unread
 restore                            keys and objects as issued
 object TAG [ANSWER]                show an object; with an answer (hex, `-` for none) set it
 refuse TAG SW|-                    GET DATA of an object answers a status word every time; `-` ends that
-count | zero | mark TEXT | log     APDUs, bytes and VERIFYs since zero; a line into the log; the last line of it
+count | zero | mark TEXT | log     APDUs, bytes, VERIFYs and key establishments since zero; a line into the log; the
+                                   last line of it
+seen HEX                           whether these bytes went over the wire since zero, in either direction
+contact | contactless              puts the card on this interface: out of its reader and in again
+suite cs2|cs7|none                 secure messaging
+vci code|open|none                 the virtual contact interface: with pairing code, without, not at all
+signer NAME                        who vouches for the secure messaging key: direct, intermediate, intermediate-ecdsa; to be
+                                   refused: expired, no-usage, no-ca, other-root, other-card
+pairing-code DIGITS | contact-tries N
+strict-plain on|off                whether any plain command ends the session
+session                            none, established or paired
+lose-session                       as after a key establishment by another program
 latency none|contact|usb           how long APDUs take
 key-time on|off                    whether key operations take as long as on a chip
 tries | verified                   the PIN
 block-pin | block-puk | block-global
 fault N KIND [ARG] | fault none    at the n-th APDU from now, besides what is set: pull, lose-answer, reset,
-                                   select AID, garbage, truncated, oversized, status SW
+                                   select AID, garbage, truncated, oversized, status SW, lose-session, replay,
+                                   plain, tamper data|mac|status|cryptogram|cvc|nonce
 quit";
 
 /// Carries out one command, and returns the line to answer.
@@ -116,14 +128,22 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
         "block-puk" => card.block_puk(),
         "block-global" => card.block_global_pin(),
         "fault" => fault(card, rest)?,
+        "seen" => return Ok(card.has_seen(&bytes(rest)?).to_string()),
+        "contact" => card.set_interface(Interface::Contact),
+        "contactless" => card.set_interface(Interface::Contactless),
+        "session" => return Ok(session(card).into()),
+        "lose-session" => card.lose_session(),
+        "suite" | "vci" | "signer" | "pairing-code" | "contact-tries" | "strict-plain" => {
+            secure_messaging(card, name, rest)?;
+        }
         _ => return Err(format!("unknown command {name}")),
     }
     Ok(String::new())
 }
 
 fn counts(card: &SimCard) -> String {
-    let Counts { apdus, bytes, verifies } = card.counts();
-    format!(r#"{{"apdus":{apdus},"bytes":{bytes},"verifies":{verifies}}}"#)
+    let Counts { apdus, bytes, verifies, establishments } = card.counts();
+    format!(r#"{{"apdus":{apdus},"bytes":{bytes},"verifies":{verifies},"establishments":{establishments}}}"#)
 }
 
 fn tries(card: &SimCard) -> String {
@@ -184,6 +204,30 @@ fn fault(card: &SimCard, rest: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn secure_messaging(card: &SimCard, name: &str, value: &str) -> Result<(), String> {
+    let mut settings = card.secure_messaging();
+    match name {
+        "suite" => settings.suite = if value == "none" { None } else { Some(value.parse()?) },
+        "vci" => settings.vci = value.parse()?,
+        "signer" => settings.signer = value.parse()?,
+        "pairing-code" => settings.pairing_code = pairing_code(value)?,
+        "contact-tries" => {
+            settings.contact_tries = value.parse().map_err(|_| format!("no number of tries {value}"))?;
+        }
+        _ => settings.strict_plain = switch(value)?,
+    }
+    card.set_secure_messaging(settings);
+    Ok(())
+}
+
+fn session(card: &SimCard) -> &'static str {
+    match (card.has_session(), card.is_paired()) {
+        (true, true) => "paired",
+        (true, false) => "established",
+        (false, _) => "none",
+    }
+}
+
 fn key_and(rest: &str) -> Result<(u8, &str), String> {
     let (key, rest) = rest.split_once(' ').ok_or("which key, and what?")?;
     let key = u8::from_str_radix(key, 16).map_err(|_| format!("no key reference {key}"))?;
@@ -225,7 +269,7 @@ mod tests {
         let card = SimCard::new(Personality::piv());
         let say = |line: &str| command(&card, line);
         assert_eq!(say("tries"), "ok pin=3 puk=3");
-        assert_eq!(say("count"), r#"ok {"apdus":0,"bytes":0,"verifies":0}"#);
+        assert_eq!(say("count"), r#"ok {"apdus":0,"bytes":0,"verifies":0,"establishments":0}"#);
         assert_eq!(say("pull"), "ok");
         assert_eq!(say("present"), "ok false");
         assert_eq!(say("insert"), "ok");

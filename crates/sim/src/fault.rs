@@ -32,15 +32,46 @@ pub enum What {
     Oversized,
     /// This status word and no data; the card does not see the command.
     Status(u16),
+    /// The card forgets its session keys just before the command, as after another program's key establishment.
+    LoseSession,
+    /// The answer last given to a command with the same first four bytes, once more. The card does not see the command,
+    /// unless there was none such.
+    Replay,
+    /// One part of the answer is changed on its way. Where the answer has no such part: in the next one that does.
+    Tamper(Part),
+    /// The answer to a protected command comes in plain, here or to the next protected command.
+    PlainAnswer,
+}
+
+/// What can be tampered with in secure messaging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The cryptogram of a protected answer, DO 87.
+    Data,
+    /// Its MAC, DO 8E.
+    Mac,
+    /// Its status, DO 99: a success becomes a refusal, anything else a success.
+    Status,
+    /// The authentication cryptogram of a key establishment.
+    Cryptogram,
+    /// The card verifiable certificate there: its signature is wrong, while the cryptogram fits it.
+    Cvc,
+    /// The card's nonce there.
+    Nonce,
 }
 
 impl FromStr for What {
     type Err = String;
 
-    /// `pull`, `lose-answer`, `reset`, `select AID`, `garbage`, `truncated`, `oversized`, `status SW`.
+    /// `pull`, `lose-answer`, `reset`, `select AID`, `garbage`, `truncated`, `oversized`, `status SW`, `lose-session`,
+    /// `replay`, `tamper PART`, `plain`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, argument) = text.split_once(' ').unwrap_or((text, ""));
         match (kind, hex::decode(argument.trim()).as_deref()) {
+            ("tamper", _) => Ok(Self::Tamper(argument.trim().parse()?)),
+            ("lose-session", _) => Ok(Self::LoseSession),
+            ("replay", _) => Ok(Self::Replay),
+            ("plain", _) => Ok(Self::PlainAnswer),
             ("pull", _) => Ok(Self::Pull),
             ("lose-answer", _) => Ok(Self::LoseAnswer),
             ("reset", _) => Ok(Self::Reset),
@@ -50,6 +81,22 @@ impl FromStr for What {
             ("oversized", _) => Ok(Self::Oversized),
             ("status", Some(&[high, low])) => Ok(Self::Status(u16::from_be_bytes([high, low]))),
             _ => Err(format!("no fault {text}")),
+        }
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "data" => Ok(Self::Data),
+            "mac" => Ok(Self::Mac),
+            "status" => Ok(Self::Status),
+            "cryptogram" => Ok(Self::Cryptogram),
+            "cvc" => Ok(Self::Cvc),
+            "nonce" => Ok(Self::Nonce),
+            _ => Err(format!("no part {text}: data, mac, status, cryptogram, cvc or nonce")),
         }
     }
 }
@@ -120,6 +167,10 @@ mod tests {
     fn faults_are_read_from_text() {
         assert_eq!("status 6F00".parse(), Ok(What::Status(0x6F00)));
         assert_eq!("select A000000079".parse(), Ok(What::ForeignSelect(vec![0xA0, 0, 0, 0, 0x79])));
+        assert_eq!("tamper cvc".parse(), Ok(What::Tamper(Part::Cvc)));
+        assert_eq!("lose-session".parse(), Ok(What::LoseSession));
+        assert_eq!(["replay".parse(), "plain".parse()], [Ok(What::Replay), Ok(What::PlainAnswer)]);
+        assert!("tamper".parse::<What>().is_err());
         assert!("status 6F".parse::<What>().is_err());
         assert!("explode".parse::<What>().is_err());
     }

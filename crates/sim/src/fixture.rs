@@ -1,7 +1,12 @@
 //! The keys and certificates in `fixtures/`, made by the script there. Their private halves are public knowledge.
 
+mod vci;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub(crate) use vci::{CONTENT_SIGNER, vci};
+pub use vci::{vci_anchor, vci_issuer_without_ca, vci_other_root};
 
 /// A key with a certificate for it.
 #[derive(Clone, Copy, Debug)]

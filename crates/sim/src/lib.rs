@@ -22,8 +22,13 @@ mod readers;
 mod tlv;
 pub mod vpcd;
 
-pub use card::{Counts, Personality, Profile, Properties, Replacement, SimCard, Tries, UnknownFixture};
-pub use fault::{Fault, Faults, What};
+pub use card::pairing_code;
+pub use card::{
+    Counts, Interface, Personality, Profile, Properties, Replacement, SecureMessaging, Signer, SimCard,
+    Suite, Tries, UnknownFixture, Vci,
+};
+pub use fault::{Fault, Faults, Part, What};
 pub use latency::Latency;
-pub use local::{SimClock, SimStore};
+pub use local::{SimClock, SimCodes, SimStore};
+pub use log::Traffic;
 pub use readers::SimReaders;

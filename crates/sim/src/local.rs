@@ -1,11 +1,12 @@
-//! A store and a clock for tests: `link::Store` that lives as long as its clones, `link::Clock` that a test moves.
+//! A store, pairing codes and a clock for tests: `link::Store` and `link::PairingCodes` that live as long as their clones,
+//! `link::Clock` that a test moves.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use link::{Clock, Entry, Store};
+use link::{Clock, Entry, LinkError, PairingCodes, Store};
 
 use crate::bell::locked;
 
@@ -77,5 +78,31 @@ impl SimClock {
 impl Clock for SimClock {
     fn now(&self) -> Duration {
         *locked(&self.0)
+    }
+
+    /// It was started on 2026-11-22.
+    fn date(&self) -> Duration {
+        Duration::from_secs(1_795_305_600) + self.now()
+    }
+}
+
+/// Pairing codes in memory. Clones are the same, as the programs of one login session share them.
+#[derive(Clone, Default)]
+pub struct SimCodes(Arc<Mutex<HashMap<String, [u8; 8]>>>);
+
+impl PairingCodes for SimCodes {
+    fn load(&self, card: &str, take: &mut dyn FnMut(&[u8; 8])) {
+        if let Some(code) = locked(&self.0).get(card) {
+            take(code);
+        }
+    }
+
+    fn save(&self, card: &str, code: &[u8; 8]) -> Result<(), LinkError> {
+        locked(&self.0).insert(card.into(), *code);
+        Ok(())
+    }
+
+    fn remove(&self, card: &str) -> bool {
+        locked(&self.0).remove(card).is_some()
     }
 }

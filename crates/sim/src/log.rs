@@ -10,15 +10,25 @@ use crate::hex;
 /// Older lines are dropped; a file keeps them all.
 const KEPT: usize = 10_000;
 
+/// One APDU and its answer as they went over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// The command, or one block of it.
+    pub command: Vec<u8>,
+    /// The answer with its status word; empty where it was lost.
+    pub answer: Vec<u8>,
+}
+
 pub(crate) struct Log {
     start: Instant,
+    traffic: VecDeque<Traffic>,
     lines: VecDeque<String>,
     file: Option<Box<dyn Write + Send>>,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), lines: VecDeque::new(), file: None }
+        Self { start: Instant::now(), traffic: VecDeque::new(), lines: VecDeque::new(), file: None }
     }
 
     pub(crate) fn write_to(&mut self, file: Box<dyn Write + Send>) {
@@ -28,14 +38,29 @@ impl Log {
     pub(crate) fn command(&mut self, apdu: &[u8]) {
         let name = Command::parse(apdu).map_or("", |command| name(command.ins));
         self.line(&format!("> {}  {name}", hex::encode(apdu)));
+        if self.traffic.len() == KEPT {
+            self.traffic.pop_front();
+        }
+        self.traffic.push_back(Traffic { command: apdu.to_vec(), answer: Vec::new() });
     }
 
     pub(crate) fn answer(&mut self, answer: &[u8], sim: bool) {
         self.line(&format!("< {}{}", hex::encode(answer), if sim { "  [SIM]" } else { "" }));
+        if let Some(last) = self.traffic.back_mut() {
+            last.answer = answer.to_vec();
+        }
     }
 
     pub(crate) fn note(&mut self, text: &str) {
         self.line(&format!("# {text}"));
+    }
+
+    pub(crate) fn traffic(&self) -> &VecDeque<Traffic> {
+        &self.traffic
+    }
+
+    pub(crate) fn forget_traffic(&mut self) {
+        self.traffic.clear();
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {

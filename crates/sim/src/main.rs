@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use arguments::CardArguments;
 use clap::{Parser, Subcommand};
-use crescendo_sim::{SimCard, control, vpcd};
+use crescendo_sim::{SimCard, control, fixture, vpcd};
 
 /// A virtual Crescendo smart card, for tests.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Puts a card into a reader of vpcd.
     Vpcd(Box<CardArguments>),
+    /// Prints the root certificate that the content signers of virtual cards lead to, PEM.
+    Anchor,
     /// Sends one command to the control socket of a card.
     #[command(after_help = control::COMMANDS)]
     Ctl {
@@ -39,6 +41,10 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Vpcd(arguments) => run(&arguments),
+        Command::Anchor => {
+            print!("{}", fixture::vci_anchor());
+            return ExitCode::SUCCESS;
+        }
         Command::Ctl { socket, words } => return ctl(&socket, &words.join(" ")),
     };
     fail(&result.map_or_else(|error| error.to_string(), |never| match never {}))
@@ -51,6 +57,7 @@ fn run(arguments: &CardArguments) -> io::Result<std::convert::Infallible> {
     }
     card.set_latency(arguments.latency);
     card.set_key_time(arguments.key_time);
+    card.set_interface(arguments.interface());
     if arguments.absent {
         card.pull();
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use link::{Card, LinkError, Reader, Readers, Transaction, Transmit};
 
 use crate::bell::{Bell, locked};
-use crate::card::{Epoch, Hold, SimCard};
+use crate::card::{Epoch, Hold, Interface, SimCard};
 
 /// Readers a test plugs, fills and empties. Clones are the same readers.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ struct Slot {
     card: Option<SimCard>,
     /// Events of this reader that the card in it does not count itself.
     events: u32,
+    /// What it speaks to; `None` takes a card as it comes.
+    interface: Option<Interface>,
 }
 
 impl Slot {
@@ -85,10 +87,19 @@ impl SimReaders {
 
     /// Plugs an empty reader in; one that is there stays as it is.
     pub fn plug(&self, name: &str) {
+        self.plug_reader(name, None);
+    }
+
+    /// Plugs an empty reader in that speaks to this interface of whatever card is put into it.
+    pub fn plug_for(&self, name: &str, interface: Interface) {
+        self.plug_reader(name, Some(interface));
+    }
+
+    fn plug_reader(&self, name: &str, interface: Option<Interface>) {
         {
             let mut slots = locked(&self.0.slots);
             if !slots.iter().any(|slot| slot.name == name) {
-                slots.push(Slot { name: name.into(), card: None, events: 0 });
+                slots.push(Slot { name: name.into(), card: None, events: 0, interface });
             }
         }
         self.0.bell.ring();
@@ -116,6 +127,9 @@ impl SimReaders {
         for slot in locked(&self.0.slots).iter_mut() {
             if slot.name == name {
                 slot.take();
+                if let Some(interface) = slot.interface {
+                    card.set_interface(interface);
+                }
                 slot.put(card);
             } else if slot.card.as_ref().is_some_and(|other| other.is(card)) {
                 slot.take();

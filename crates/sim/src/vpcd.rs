@@ -15,23 +15,32 @@ use crate::card::SimCard;
 /// How often a card looks whether it was pulled, and a card without reader whether there is one now.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long a card that was moved stays away: pcscd looks for cards every 400 ms, and must have looked once.
+const ABSENCE: Duration = Duration::from_secs(1);
+
 /// Serves one reader of vpcd for ever: waits for the card to be inserted and for pcscd to be there, each time anew.
 pub fn serve(card: &SimCard, host: &str, port: u16) -> ! {
     loop {
         if card.is_present()
             && let Ok(stream) = TcpStream::connect((host, port))
         {
+            let begun = card.epoch().moves;
             // An end of the session is as good as another: the reader is gone, or the card is.
-            let _ = session(card, stream);
+            let _ = session(card, stream, begun);
+            if card.is_present() && card.epoch().moves != begun {
+                std::thread::sleep(ABSENCE);
+            }
         }
         std::thread::sleep(TICK);
     }
 }
 
-fn session(card: &SimCard, mut stream: TcpStream) -> io::Result<()> {
+/// One stay of a card in the reader, which ends when it moves.
+fn session(card: &SimCard, mut stream: TcpStream, begun: u32) -> io::Result<()> {
     stream.set_nodelay(true)?;
     card.mark("in the reader");
-    while let Some(message) = receive(card, &mut stream)? {
+    let stays = || card.is_present() && card.epoch().moves == begun;
+    while let Some(message) = receive(stays, &mut stream)? {
         let answer = match message[..] {
             [0] => {
                 card.power_off();
@@ -44,7 +53,7 @@ fn session(card: &SimCard, mut stream: TcpStream) -> io::Result<()> {
             [4] => card.atr().to_vec(),
             _ => card.transmit(&message),
         };
-        if !card.is_present() {
+        if !stays() {
             break;
         }
         send(&mut stream, &answer)?;
@@ -53,15 +62,15 @@ fn session(card: &SimCard, mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// The next message; `None` once the card is pulled.
-fn receive(card: &SimCard, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+/// The next message; `None` once the card is pulled or moved.
+fn receive(stays: impl Fn() -> bool, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 2];
     stream.set_read_timeout(Some(TICK))?;
     while let Err(error) = read(stream, &mut length[..1]) {
         if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
             return Err(error);
         }
-        if !card.is_present() {
+        if !stays() {
             return Ok(None);
         }
     }
@@ -69,7 +78,7 @@ fn receive(card: &SimCard, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>
     read(stream, &mut length[1..])?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
     read(stream, &mut message)?;
-    Ok(card.is_present().then_some(message))
+    Ok(stays().then_some(message))
 }
 
 /// vpcd sends length and payload apart and waits for our acknowledgement in between: without QUICKACK every APDU takes

@@ -2,8 +2,9 @@
 
 mod common;
 
+use common::terminal::Terminal;
 use common::{SELECT_ACA, SELECT_CARD_MANAGER, SELECT_PIV, VERIFY_123456, bytes, say};
-use crescendo_sim::{Personality, SimCard};
+use crescendo_sim::{Interface, Personality, SimCard, Suite};
 use proptest::prelude::*;
 
 /// Bytes that look enough like commands to get past the first checks.
@@ -30,7 +31,7 @@ proptest! {
     fn any_bytes_are_answered(apdus in proptest::collection::vec(prop_oneof![apdu(), proptest::collection::vec(any::<u8>(), 0..300)], 1..20)) {
         let global = Personality { global_pin: Some("654321".into()), extended: true, ..Personality::piv() };
         for (personality, aid) in
-            [(Personality::blank_key_v3(), SELECT_PIV), (global, SELECT_PIV), (Personality::key_v3(), SELECT_ACA), (Personality::key_v3(), SELECT_CARD_MANAGER)]
+            [(Personality::blank_key_v3(), SELECT_PIV), (global, SELECT_PIV), (Personality::key_v3(), SELECT_ACA), (Personality::key_v3(), SELECT_CARD_MANAGER), (Personality::piv_dual(), SELECT_PIV)]
         {
             let card = SimCard::new(personality);
             say(&card, aid);
@@ -40,6 +41,37 @@ proptest! {
                 prop_assert!(compares(apdu) || (card.tries(), card.global_tries()) == before, "{apdu:02X?}");
             }
         }
+    }
+
+    #[test]
+    fn any_objects_under_a_right_mac_are_answered(
+        ins in proptest::sample::select(vec![0x20, 0x24, 0x87, 0xCB, 0x2C]),
+        p2 in prop_oneof![Just(0x04), Just(0x80), Just(0x98), Just(0x9A), Just(0xFF)],
+        objects in proptest::collection::vec(any::<u8>(), 0..60),
+        inside in any::<bool>(),
+    ) {
+        let card = SimCard::new(Personality::piv_dual());
+        card.set_interface(Interface::Contactless);
+        let mut terminal = Terminal::open(&card, Suite::Cs2).unwrap();
+        prop_assert_eq!(terminal.verify(0x98, b"27182818"), Ok(0x9000));
+        let head = [ins, 0, p2];
+        let data = if inside { terminal.seal(head, &objects, true) } else { terminal.sign(head, &objects) };
+        let (answer, status) = terminal.transmit(head, &data);
+        prop_assert!(!answer.is_empty() || status != 0x9000);
+        prop_assert_eq!(card.has_session(), status == 0x9000);
+        prop_assert!(card.tries().pin == 5 || (inside && objects.len() == 16), "no PIN is 60 random bytes");
+        prop_assert!(!card.verified());
+    }
+
+    #[test]
+    fn any_protected_bytes_are_answered_and_cost_nothing(
+        cla in proptest::sample::select(vec![0x04, 0x08, 0x0C, 0x0D, 0x1C, 0x8C]),
+        data in proptest::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let card = SimCard::new(Personality::piv_dual());
+        Terminal::open(&card, Suite::Cs2).unwrap();
+        prop_assert!(card.transmit(&[&[cla, 0x20, 0x00, 0x80], &data[..]].concat()).len() >= 2);
+        prop_assert_eq!(card.tries().pin, 5);
     }
 
     #[test]

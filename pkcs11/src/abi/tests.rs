@@ -56,6 +56,10 @@ impl Clock for NoTime {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
+
+    fn date(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// An initialised library, to itself.

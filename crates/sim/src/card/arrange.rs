@@ -7,6 +7,7 @@ use super::{Counts, Replacement, SimCard, Tries, UnknownFixture, objects};
 use crate::fault::{Fault, Faults};
 use crate::fixture::{self, Fixture};
 use crate::latency::Latency;
+use crate::log::Traffic;
 
 impl SimCard {
     /// Pulls the card out of its reader.
@@ -190,9 +191,24 @@ impl SimCard {
         self.with(|state| state.counts)
     }
 
-    /// Sets the counts to 0.
+    /// Sets the counts to 0, and forgets what [`SimCard::wire`] shows.
     pub fn zero(&self) {
-        self.with(|state| state.counts = Counts::default());
+        self.with(|state| {
+            state.counts = Counts::default();
+            state.log.forget_traffic();
+        });
+    }
+
+    /// The last 10,000 APDUs with their answers, as they went over the wire, since the card was made or
+    /// [`SimCard::zero`].
+    pub fn wire(&self) -> Vec<Traffic> {
+        self.with(|state| state.log.traffic().iter().cloned().collect())
+    }
+
+    /// Whether these bytes stand in one of those APDUs or answers: what is secret must not.
+    pub fn has_seen(&self, bytes: &[u8]) -> bool {
+        let within = |whole: &[u8]| whole.windows(bytes.len().max(1)).any(|window| window == bytes);
+        self.with(|state| state.log.traffic().iter().any(|one| within(&one.command) || within(&one.answer)))
     }
 
     /// The last 10,000 lines of the log.

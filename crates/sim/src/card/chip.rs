@@ -41,7 +41,12 @@ impl Chip {
         self.chain = None;
         self.rest.clear();
         // SP 800-73 part 1, 2.2: PIV is the default application. A Key V3 selects nothing by itself (8.2).
-        self.selected = (self.personality.profile == Profile::Piv).then_some(Application::Piv);
+        self.selected = (self.personality.profile != Profile::KeyV3).then_some(Application::Piv);
+    }
+
+    /// What a reader makes of the interface it speaks to.
+    pub(super) fn atr(&self) -> &'static [u8] {
+        self.personality.profile.atr(self.piv.messaging.interface)
     }
 
     /// The key operation of the last command, for those who want to wait as long as a chip would.
@@ -56,6 +61,7 @@ impl Chip {
             _ => {
                 self.chain = None;
                 self.piv.fresh = false;
+                self.end_session_if(apdu.first().is_some_and(|cla| cla & 0x0C != 0));
                 Answer::status(0x6700).sim()
             }
         };
@@ -72,12 +78,23 @@ impl Chip {
             return self.response(block.expect);
         }
         self.rest.clear();
+        let protected = block.is_protected();
         let command = match self.collect(block) {
             Ok(command) => command,
-            Err(answer) => return answer,
+            Err(answer) => {
+                self.end_session_if(protected && answer.status != 0x9000);
+                return answer;
+            }
         };
         let answer = self.command(&command);
         self.deliver(answer, &command)
+    }
+
+    /// A protected command that is refused before anyone looks inside destroys the keys too (SP 800-73 part 2, 4.3).
+    fn end_session_if(&mut self, refused: bool) {
+        if refused {
+            self.piv.messaging.end();
+        }
     }
 
     /// The whole command once its last block is here; until then what the block itself is answered.
@@ -115,7 +132,11 @@ impl Chip {
     fn command(&mut self, command: &Command) -> Answer {
         let answer = match (command.cla, command.ins) {
             (0x00, 0xA4) => self.select(command),
+            (0x0C, _) if self.selected == Some(Application::Piv) => {
+                return self.piv.protected(command).sim();
+            }
             (cla, _) if cla & 0x6C != 0 => {
+                self.end_session_if(command.is_protected());
                 Answer::status(if cla & 0x0C != 0 { 0x6882 } else { 0x6E00 }).sim()
             }
             (cla, _) if cla & 0x03 != 0 => Answer::status(0x6881).sim(),
@@ -141,7 +162,7 @@ impl Chip {
         };
         self.selected = Some(application);
         match application {
-            Application::Piv => self.piv.template(),
+            Application::Piv => self.piv.select(&self.personality),
             Application::Aca => {
                 self.piv.log_out();
                 crescendo::aca_template()
@@ -174,7 +195,9 @@ impl Chip {
         }
         let mut data = answer.data;
         let rest = data.split_off(limit);
-        if command.expect.is_some_and(|le| le != 0x100 || command.extended) {
+        let short = command.expect.is_some_and(|le| le != 0x100 || command.extended);
+        // The MAC of a protected answer covers all of it, so there is no taking a part.
+        if short && !command.is_protected() {
             return Answer { data, ..answer };
         }
         let status = more(rest.len());

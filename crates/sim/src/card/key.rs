@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use p256::ecdsa::signature::hazmat::PrehashSigner;
+use p256::elliptic_curve::sec1::ToEncodedPoint;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, RsaPrivateKey};
@@ -25,6 +26,15 @@ enum Private {
 impl Key {
     pub(super) fn new(fixture: &Fixture) -> Self {
         Self { algorithm: fixture.algorithm, pkcs8: fixture.key, private: OnceLock::new() }
+    }
+
+    /// The public key of a key on a curve, uncompressed.
+    pub(super) fn point(&self) -> Option<Vec<u8>> {
+        match self.private() {
+            Private::Rsa(_) => None,
+            Private::P256(key) => Some(key.public_key().to_encoded_point(false).as_bytes().to_vec()),
+            Private::P384(key) => Some(key.public_key().to_encoded_point(false).as_bytes().to_vec()),
+        }
     }
 
     pub(super) fn is_rsa(&self) -> bool {

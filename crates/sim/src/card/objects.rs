@@ -7,10 +7,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::chuid::chuid;
+use super::cvc::Credentials;
 use super::history::key_history;
 use super::issue::{Stored, issued};
 use super::key::Key;
+use super::messaging::Vci;
 use super::personality::{Personality, Profile};
+use super::piv::credentials;
 use crate::fault;
 use crate::tlv::tlv;
 
@@ -18,6 +21,8 @@ pub(super) const CHUID: u32 = 0x5FC102;
 pub(super) const CCC: u32 = 0x5FC107;
 pub(super) const PRINTED_INFORMATION: u32 = 0x5FC109;
 pub(super) const KEY_HISTORY: u32 = 0x5FC10C;
+pub(super) const SIGNER: u32 = 0x5FC122;
+pub(super) const PAIRING_CODE: u32 = 0x5FC123;
 pub(super) const DISCOVERY: u32 = 0x7E;
 
 /// The key references of keys with certificates, in the order PROPERTIES names them.
@@ -53,7 +58,11 @@ pub(super) fn garbage(compressed: bool) -> Vec<u8> {
 }
 
 fn with_info(content: &[u8], compressed: bool) -> Vec<u8> {
-    container(&[tlv(0x70, content), tlv(0x71, &[u8::from(compressed)])].concat())
+    container(&info(content, compressed))
+}
+
+fn info(content: &[u8], compressed: bool) -> Vec<u8> {
+    [tlv(0x70, content), tlv(0x71, &[u8::from(compressed)])].concat()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -70,9 +79,9 @@ pub(super) fn keys(personality: &Personality) -> BTreeMap<u8, Key> {
 pub(super) fn objects(personality: &Personality) -> Objects {
     let mut objects = match personality.profile {
         Profile::KeyV3 => allocated(),
-        Profile::Piv => Objects::new(),
+        Profile::Piv | Profile::PivDual => Objects::new(),
     };
-    objects.extend(personality.pin_policy().map(|policy| (DISCOVERY, discovery(policy))));
+    objects.extend(of_messaging(personality));
     if !personality.blank {
         objects.insert(CHUID, tlv(0x53, &chuid(&personality.guid)));
         objects.insert(CCC, container(&capabilities()));
@@ -90,6 +99,26 @@ pub(super) fn objects(personality: &Personality) -> Objects {
     let absent = [(personality.no_chuid, CHUID), (personality.no_key_history, KEY_HISTORY)];
     objects.retain(|tag, _| !absent.contains(&(true, *tag)));
     objects
+}
+
+/// What there is of the containers that go with the interfaces of a card.
+pub(super) fn of_messaging(personality: &Personality) -> Objects {
+    let policy = personality.pin_policy();
+    let mut objects: Objects = policy.map(|policy| (DISCOVERY, discovery(policy))).into_iter().collect();
+    if let Some(credentials) = credentials(personality) {
+        objects.insert(SIGNER, signer(credentials, personality.compressed));
+        if personality.vci() == Vci::PairingCode {
+            let code = personality.secure_messaging.pairing_code.as_bytes();
+            objects.insert(PAIRING_CODE, container(&tlv(0x99, code)));
+        }
+    }
+    objects
+}
+
+/// The Secure Messaging Certificate Signer; an Intermediate CVC comes after the certificate.
+pub(super) fn signer(credentials: Credentials, compressed: bool) -> Vec<u8> {
+    let content = if compressed { gzip(&credentials.signer) } else { credentials.signer };
+    container(&[info(&content, compressed), credentials.intermediate.unwrap_or_default()].concat())
 }
 
 /// The containers a Key V3 has from the start, empty (command reference 8.3).

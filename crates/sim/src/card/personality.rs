@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use super::messaging::{Interface, SecureMessaging, Signer, Suite, Vci};
 use crate::fixture::Algorithm;
 
 /// Which kind of card.
@@ -12,6 +13,8 @@ pub enum Profile {
     KeyV3,
     /// A plain card of SP 800-73, of no vendor.
     Piv,
+    /// The same with two interfaces and secure messaging.
+    PivDual,
 }
 
 impl FromStr for Profile {
@@ -21,16 +24,22 @@ impl FromStr for Profile {
         match text {
             "key-v3" => Ok(Self::KeyV3),
             "piv" => Ok(Self::Piv),
-            _ => Err(format!("no profile {text}: key-v3 or piv")),
+            "piv-dual" => Ok(Self::PivDual),
+            _ => Err(format!("no profile {text}: key-v3, piv or piv-dual")),
         }
     }
 }
 
 impl Profile {
-    pub(super) fn atr(self) -> &'static [u8] {
-        match self {
-            Self::KeyV3 => b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF",
-            Self::Piv => b"\x3B\x87\x81\x31\xFE\x45SimCard\xEF",
+    /// Over contactless it is made by the reader (PC/SC part 3, 3.1.3.2.3); that of a Key V3 is a guess.
+    pub(super) fn atr(self, interface: Interface) -> &'static [u8] {
+        match (self, interface) {
+            (Self::KeyV3, Interface::Contact) => b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF",
+            (Self::KeyV3, Interface::Contactless) => b"\x3B\x89\x80\x01C4000-KEY\x35",
+            (Self::Piv, Interface::Contact) => b"\x3B\x87\x81\x31\xFE\x45SimCard\xEF",
+            (Self::Piv, Interface::Contactless) => b"\x3B\x87\x80\x01SimCard\x65",
+            (Self::PivDual, Interface::Contact) => b"\x3B\x87\x81\x31\xFE\x45SimDual\xE7",
+            (Self::PivDual, Interface::Contactless) => b"\x3B\x87\x80\x01SimDual\x6D",
         }
     }
 
@@ -38,13 +47,14 @@ impl Profile {
         match self {
             Self::KeyV3 => 6,
             Self::Piv => 3,
+            Self::PivDual => 5,
         }
     }
 
     pub(super) fn puk_tries(self) -> u8 {
         match self {
             Self::KeyV3 => 10,
-            Self::Piv => 3,
+            Self::Piv | Self::PivDual => 3,
         }
     }
 
@@ -54,7 +64,7 @@ impl Profile {
             (Algorithm::Rsa2048, _) => 0x07,
             (Algorithm::Rsa3072, _) => 0x05,
             (Algorithm::Rsa4096, Self::KeyV3) => 0x04,
-            (Algorithm::Rsa4096, Self::Piv) => 0x16,
+            (Algorithm::Rsa4096, Self::Piv | Self::PivDual) => 0x16,
             (Algorithm::P256, _) => 0x11,
             (Algorithm::P384, _) => 0x14,
         }
@@ -117,10 +127,12 @@ pub struct Personality {
     /// 8 digits, or none (`puk=none` in the command reference, part 8.1).
     pub puk: Option<String>,
     /// The PIN usage policy of the Discovery object; `None` for the usual one: 60 10 with a global PIN, else 40 00 on
-    /// a plain card and no Discovery object on a Key V3.
+    /// a plain card and no Discovery object on a Key V3; and the bits of [`SecureMessaging::vci`].
     pub policy: Option<[u8; 2]>,
     /// The global PIN, key reference 00, if the policy lets it be used (bit 6).
     pub global_pin: Option<String>,
+    /// Secure messaging and the virtual contact interface.
+    pub secure_messaging: SecureMessaging,
     /// Takes extended APDUs, and says so in SELECT (7F66).
     pub extended: bool,
     /// If it takes extended APDUs, it does not say so.
@@ -158,6 +170,7 @@ impl Personality {
             puk: None,
             policy: None,
             global_pin: None,
+            secure_messaging: SecureMessaging::default(),
             extended: false,
             unannounced: false,
             label: false,
@@ -183,6 +196,24 @@ impl Personality {
         }
     }
 
+    /// A PIV card with two interfaces, CS2 and pairing code 27182818; PIN and PUK as on [`Personality::piv`]. The last try
+    /// of the PIN is for the contact interface alone.
+    pub fn piv_dual() -> Self {
+        Self {
+            profile: Profile::PivDual,
+            guid: *b"\x80\x07\x30\x00\xD0\xA1\x4D\x02\x8A\x11\x00\x00\x00\x00\x00\x03",
+            secure_messaging: SecureMessaging {
+                suite: Some(Suite::Cs2),
+                vci: Vci::PairingCode,
+                signer: Signer::Direct,
+                pairing_code: "27182818".into(),
+                contact_tries: 1,
+                strict_plain: false,
+            },
+            ..Self::piv()
+        }
+    }
+
     /// What a server would have at the URL of the Key History: the certificates that are not on the card
     /// (OffCardKeyHistoryFile of SP 800-73 part 1, 3.3.3).
     pub fn off_card_file(&self) -> Vec<u8> {
@@ -190,11 +221,26 @@ impl Personality {
     }
 
     pub(super) fn pin_policy(&self) -> Option<[u8; 2]> {
+        let vci = self.suite().map_or(Vci::None, |_| self.secure_messaging.vci);
         self.policy.or(match self.profile {
-            _ if self.global_pin.is_some() => Some([0x60, 0x10]),
-            Profile::KeyV3 => None,
-            Profile::Piv => Some([0x40, 0x00]),
+            _ if self.global_pin.is_some() => Some([0x60 | vci.policy(), 0x10]),
+            Profile::KeyV3 if vci == Vci::None => None,
+            _ => Some([0x40 | vci.policy(), 0x00]),
         })
+    }
+
+    /// The suite of a card that has been issued.
+    pub(super) fn suite(&self) -> Option<Suite> {
+        self.secure_messaging.suite.filter(|_| !self.blank)
+    }
+
+    /// The virtual contact interface by bits 4 and 3 of the policy.
+    pub(super) fn vci(&self) -> Vci {
+        match self.pin_policy().map_or(0, |[first, _]| first & 0x0C) {
+            0x08 => Vci::PairingCode,
+            0x0C => Vci::Open,
+            _ => Vci::None,
+        }
     }
 
     /// The global PIN, where the policy has one.
@@ -210,8 +256,11 @@ mod tests {
 
     #[test]
     fn check_bytes_of_the_answers_to_reset() {
-        for profile in [Profile::KeyV3, Profile::Piv] {
-            assert_eq!(profile.atr()[1..].iter().fold(0, |sum, byte| sum ^ byte), 0, "{profile:?}");
+        for profile in [Profile::KeyV3, Profile::Piv, Profile::PivDual] {
+            for interface in [Interface::Contact, Interface::Contactless] {
+                let atr = profile.atr(interface);
+                assert_eq!(atr[1..].iter().fold(0, |sum, byte| sum ^ byte), 0, "{profile:?} {interface:?}");
+            }
         }
     }
 
@@ -222,6 +271,9 @@ mod tests {
         assert!(global.usable_global_pin().is_some());
         assert!(Personality { policy: Some([0x40, 0]), ..global }.usable_global_pin().is_none());
         assert_eq!(Personality::piv().pin_policy(), Some([0x40, 0]));
+        assert_eq!(Personality::piv_dual().pin_policy(), Some([0x48, 0]));
+        let blank = Personality { blank: true, ..Personality::piv_dual() };
+        assert_eq!((blank.pin_policy(), blank.suite()), (Some([0x40, 0]), None));
         assert_eq!(Personality::key_v3().pin_policy(), None);
     }
 }

@@ -3,17 +3,23 @@
 mod authenticate;
 mod properties;
 mod reference;
+mod secure;
 
 use std::collections::BTreeMap;
 
+use super::access::Access;
 use super::chip::EXTENDED_COMMAND;
 use super::key::Key;
-use super::objects::{self, Objects, PRINTED_INFORMATION};
+use super::messaging::Interface;
+use super::objects::{self, Objects, PAIRING_CODE, PRINTED_INFORMATION};
 use super::personality::{Personality, Profile, Properties};
 use super::pin::Secret;
 use crate::apdu::{Answer, Command};
 use crate::fixture::{Algorithm, Fixture};
 use crate::tlv::{only, tlv};
+
+use secure::Messaging;
+pub(super) use secure::credentials;
 
 /// Version 01 00 of the PIV card application.
 pub(super) const AID: &[u8] = b"\xA0\x00\x00\x03\x08\x00\x00\x10\x00\x01\x00";
@@ -25,7 +31,6 @@ const GLOBAL_TRIES: u8 = 5;
 
 pub(super) struct Piv {
     profile: Profile,
-    template: Answer,
     pub(super) objects: Objects,
     /// Containers that answer a status word and nothing else.
     pub(super) refused: BTreeMap<u32, u16>,
@@ -39,6 +44,7 @@ pub(super) struct Piv {
     /// The very last command was a successful VERIFY: "PIN Always" needs that.
     pub(super) fresh: bool,
     pub(super) worked: Option<Algorithm>,
+    pub(super) messaging: Messaging,
 }
 
 impl Piv {
@@ -46,7 +52,6 @@ impl Piv {
         let profile = personality.profile;
         Self {
             profile,
-            template: template(personality),
             objects: objects::objects(personality),
             refused: personality.refused.clone(),
             compressed: personality.compressed,
@@ -58,6 +63,7 @@ impl Piv {
             variant: personality.properties,
             fresh: false,
             worked: None,
+            messaging: Messaging::new(personality),
         }
     }
 
@@ -65,6 +71,7 @@ impl Piv {
     pub(super) fn log_out(&mut self) {
         self.pin.verified = false;
         self.fresh = false;
+        self.messaging.end();
     }
 
     /// Power on, or a reset.
@@ -81,8 +88,18 @@ impl Piv {
     }
 
     /// Selecting PIV again leaves the login as it is (SP 800-73 part 2, 3.1.1).
-    pub(super) fn template(&self) -> Answer {
-        self.template.clone()
+    pub(super) fn select(&mut self, personality: &Personality) -> Answer {
+        self.messaging.interrupt();
+        template(personality, self.messaging.algorithm())
+    }
+
+    /// Secure messaging and policy changed; keys, PINs and every other container stay as they are.
+    pub(super) fn change_messaging(&mut self, personality: &Personality) {
+        self.messaging.change(personality);
+        for tag in [objects::DISCOVERY, objects::SIGNER, objects::PAIRING_CODE] {
+            self.objects.remove(&tag);
+        }
+        self.objects.extend(objects::of_messaging(personality));
     }
 
     pub(super) fn install(&mut self, reference: u8, fixture: &Fixture) {
@@ -110,24 +127,33 @@ impl Piv {
         self.keys.len() + filled.count()
     }
 
+    /// A command as it came, with no protection.
     pub(super) fn command(&mut self, command: &Command) -> Answer {
+        self.messaging.interrupt();
+        self.execute(command, self.access(false))
+    }
+
+    fn execute(&mut self, command: &Command, access: Access) -> Answer {
         let fresh = std::mem::take(&mut self.fresh);
-        match (command.cla, command.ins) {
-            (0x00, 0x20) => self.verify(command),
-            (0x00, 0x24) => self.change_reference_data(command),
+        let answer = match (command.cla, command.ins) {
+            (0x00, ins) if !access.knows(ins) => Answer::status(0x6A81),
+            (0x00, 0x20) => self.verify(command, access),
+            (0x00, 0x24) => self.change_reference_data(command, access),
             (0x00, 0x2C) => self.reset_retry_counter(command),
-            (0x00, 0x87) => self.general_authenticate(command, fresh),
-            (0x00, 0xCB) => self.read(command),
+            (0x00, 0x87) => self.general_authenticate(command, fresh, access),
+            (0x00, 0xCB) => self.read(command, access),
             // Writing needs more than this card knows yet; a card whose issuer keeps the right answers so too.
             (0x00, 0xDB | 0x47) => Answer::status(0x6982).sim_if(self.has_pin()),
             (0x80, 0x56) if self.profile == Profile::KeyV3 => self.properties(command),
-            (0x80, _) if self.profile == Profile::Piv => Answer::status(0x6E00),
+            (0x80, _) if self.profile != Profile::KeyV3 => Answer::status(0x6E00),
             _ => Answer::status(0x6D00),
-        }
+        };
+        // Nothing is known of a Key V3 beyond its contacts.
+        answer.sim_if(self.messaging.interface == Interface::Contactless)
     }
 
     /// GET DATA.
-    fn read(&self, command: &Command) -> Answer {
+    fn read(&self, command: &Command, access: Access) -> Answer {
         if (command.p1, command.p2) != (0x3F, 0xFF) {
             return Answer::status(0x6A86);
         }
@@ -140,7 +166,7 @@ impl Piv {
         if let Some(status) = self.refused.get(&tag) {
             return Answer::status(*status).sim();
         }
-        if needs_pin(tag) && !self.has_pin() {
+        if !access.reads(tag) || (needs_pin(tag) && !self.has_pin()) {
             return Answer::status(0x6982).sim();
         }
         match self.objects.get(&tag) {
@@ -152,11 +178,11 @@ impl Piv {
 
 /// Fingerprints, facial image, printed information, iris images, pairing code.
 fn needs_pin(tag: u32) -> bool {
-    matches!(tag, 0x5FC103 | 0x5FC108 | PRINTED_INFORMATION | 0x5FC121 | 0x5FC123)
+    matches!(tag, 0x5FC103 | 0x5FC108 | PRINTED_INFORMATION | 0x5FC121 | PAIRING_CODE)
 }
 
-/// The application property template.
-fn template(personality: &Personality) -> Answer {
+/// The application property template, with the algorithm of secure messaging where there is one.
+fn template(personality: &Personality, algorithm: Option<u8>) -> Answer {
     let key_v3 = personality.profile == Profile::KeyV3;
     let (id, label): (_, &[u8]) = match (key_v3, personality.label) {
         (true, false) => (PIX, b""),
@@ -167,9 +193,13 @@ fn template(personality: &Personality) -> Answer {
     if !label.is_empty() {
         content.extend(tlv(0x50, label));
     }
+    if let Some(algorithm) = algorithm {
+        content.extend(tlv(0xAC, &[tlv(0x80, &[algorithm]), tlv(0x06, &[0x00])].concat()));
+    }
     if personality.extended && !personality.unannounced {
         let limit = |bytes: usize| tlv(0x02, &u16::try_from(bytes).expect("two bytes").to_be_bytes());
         content.extend(tlv(0x7F66, &[limit(EXTENDED_COMMAND), limit(0x7FFF)].concat()));
     }
-    Answer::data(tlv(0x61, &content)).sim_if(key_v3 && (personality.label || personality.extended))
+    Answer::data(tlv(0x61, &content))
+        .sim_if(key_v3 && (personality.label || personality.extended || algorithm.is_some()))
 }

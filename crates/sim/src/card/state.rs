@@ -5,12 +5,12 @@ use std::time::Duration;
 use link::LinkError;
 
 use super::chip::Chip;
-use super::{Counts, Personality};
+use super::{Counts, Interface, Personality};
 use crate::apdu::Command;
 use crate::fault::{self, Faults, What};
 use crate::hex;
 use crate::latency::{Latency, key_time};
-use crate::log::Log;
+use crate::log::{Log, Traffic};
 
 pub(super) struct State {
     pub(super) chip: Chip,
@@ -60,13 +60,18 @@ impl State {
             Some(What::Pull) => self.pull(),
             Some(What::Reset) => self.reset(),
             Some(What::ForeignSelect(aid)) => drop(self.foreign_select(aid)),
+            Some(What::LoseSession) => self.lose_session(),
+            Some(What::Tamper(_) | What::PlainAnswer) => self.chip.piv.messaging.fault.clone_from(&fault),
             _ => {}
         }
         self.still_there(epoch)?;
 
+        let replayed =
+            fault.as_ref().filter(|fault| **fault == What::Replay).and_then(|_| self.last_answer(apdu));
         self.log.command(apdu);
         self.counts.verifies += u64::from(presents_pin(apdu));
         let (answer, sim) = match fault.as_ref() {
+            Some(What::Replay) if replayed.is_some() => (replayed.unwrap_or_default(), false),
             Some(What::Garbage) => (fault::garbage(), false),
             Some(What::Status(status)) => (status.to_be_bytes().to_vec(), false),
             _ => self.chip.process(apdu),
@@ -82,6 +87,7 @@ impl State {
         };
         self.counts.apdus += 1;
         self.counts.bytes += (apdu.len() + answer.len()) as u64;
+        self.counts.establishments += std::mem::take(&mut self.chip.piv.messaging.established);
         self.log.answer(&answer, sim);
         Ok(answer)
     }
@@ -124,6 +130,32 @@ impl State {
         self.log.note("reset by another program");
     }
 
+    /// Changes the interface the card is on: out of one reader and into another.
+    pub(super) fn change_interface(&mut self, interface: Interface) {
+        if self.chip.piv.messaging.interface == interface {
+            return;
+        }
+        let present = self.present;
+        self.pull();
+        self.chip.piv.messaging.interface = interface;
+        self.log.note(&format!("{interface:?} interface").to_lowercase());
+        if present {
+            self.insert();
+        }
+    }
+
+    pub(super) fn lose_session(&mut self) {
+        self.chip.piv.messaging.end();
+        self.log.note("session keys gone");
+    }
+
+    /// What was last answered to a command with the same header.
+    fn last_answer(&self, apdu: &[u8]) -> Option<Vec<u8>> {
+        let header = apdu.get(..4)?;
+        let same = |traffic: &&Traffic| traffic.command.starts_with(header) && !traffic.answer.is_empty();
+        self.log.traffic().iter().rev().find(same).map(|traffic| traffic.answer.clone())
+    }
+
     pub(super) fn foreign_select(&mut self, aid: &[u8]) -> Vec<u8> {
         self.log.note(&format!("another program selects {}", hex::encode(aid)));
         let len = u8::try_from(aid.len().min(16)).expect("at most 16");
@@ -139,7 +171,17 @@ impl State {
     }
 }
 
-/// VERIFY with something to compare. Counted where it is sent: a PIN that a fault swallows has been given away too.
+/// VERIFY with a PIN to compare, perhaps in a cryptogram. Counted where it is sent: a PIN that a fault swallows has been
+/// given away too.
 fn presents_pin(apdu: &[u8]) -> bool {
-    Command::parse(apdu).is_some_and(|command| command.ins == 0x20 && !command.data.is_empty())
+    const PAIRING_CODE: u8 = 0x98;
+    const CRYPTOGRAM: u8 = 0x87;
+    Command::parse(apdu).is_some_and(|command| {
+        let given = if command.is_protected() {
+            command.data.first() == Some(&CRYPTOGRAM)
+        } else {
+            !command.data.is_empty()
+        };
+        command.ins == 0x20 && command.p2 != PAIRING_CODE && given
+    })
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod terminal;
+
 use crescendo_sim::SimCard;
 
 pub(crate) const SELECT_PIV: &str = "00A404000BA00000030800001000010000";
@@ -38,7 +40,7 @@ pub(crate) fn replay(card: &SimCard, session: &str) {
 pub(crate) fn send(card: &SimCard, head: [u8; 4], data: &[u8]) -> (Vec<u8>, u16) {
     let [_, ins, p1, p2] = head;
     let mut blocks = data.chunks(255).peekable();
-    let mut answer = Vec::new();
+    let mut answer = if data.is_empty() { card.transmit(&head) } else { Vec::new() };
     while let Some(block) = blocks.next() {
         let last = blocks.peek().is_none();
         let cla = if last { head[0] } else { head[0] | 0x10 };

@@ -1,7 +1,9 @@
 //! GENERAL AUTHENTICATE with asymmetric keys (SP 800-73 part 2, 3.2.4).
 
 use super::Piv;
+use super::secure::SECURE_MESSAGING_KEY;
 use crate::apdu::{Answer, Command};
+use crate::card::access::Access;
 use crate::card::key::Key;
 use crate::card::personality::Profile;
 use crate::tlv::{objects, only, tlv};
@@ -9,8 +11,11 @@ use crate::tlv::{objects, only, tlv};
 const CARD_MANAGEMENT: u8 = 0x9B;
 
 impl Piv {
-    pub(super) fn general_authenticate(&mut self, command: &Command, fresh: bool) -> Answer {
+    pub(super) fn general_authenticate(&mut self, command: &Command, fresh: bool, access: Access) -> Answer {
         let (algorithm, reference) = (command.p1, command.p2);
+        if reference == SECURE_MESSAGING_KEY && self.messaging.algorithm().is_some() {
+            return self.establish(command);
+        }
         if reference == CARD_MANAGEMENT && self.profile == Profile::KeyV3 {
             return Answer::status(0x6D00);
         }
@@ -20,7 +25,7 @@ impl Piv {
         if algorithm != self.profile.algorithm_byte(key.algorithm) {
             return Answer::status(0x6A86).sim();
         }
-        if !self.allowed(reference, fresh) {
+        if !self.allowed(reference, fresh, access) {
             // How a Crescendo treats 9C has not been measured.
             return Answer::status(0x6982).sim_if(self.has_pin());
         }
@@ -36,14 +41,15 @@ impl Piv {
     fn no_key(&self) -> u16 {
         match self.profile {
             Profile::KeyV3 => 0x6A88,
-            Profile::Piv => 0x6A86,
+            Profile::Piv | Profile::PivDual => 0x6A86,
         }
     }
 
-    /// The access rules of SP 800-73 part 1, table 5, contact.
-    fn allowed(&self, reference: u8, fresh: bool) -> bool {
+    /// The access rules of SP 800-73 part 1, table 5.
+    fn allowed(&self, reference: u8, fresh: bool, access: Access) -> bool {
         match reference {
             0x9E => true,
+            _ if access < Access::Vci => false,
             0x9C => self.has_pin() && fresh,
             _ => self.has_pin(),
         }

@@ -2,6 +2,7 @@
 
 use super::Piv;
 use crate::apdu::{Answer, Command};
+use crate::card::access::Access;
 use crate::card::personality::Profile;
 use crate::card::pin::{Check, PIN_LENGTH, Secret, well_formed};
 
@@ -9,10 +10,18 @@ use crate::card::pin::{Check, PIN_LENGTH, Secret, well_formed};
 const GLOBAL_PIN: u8 = 0x00;
 const PIN: u8 = 0x80;
 const PUK: u8 = 0x81;
+const PAIRING_CODE: u8 = 0x98;
 
 impl Piv {
-    pub(super) fn verify(&mut self, command: &Command) -> Answer {
+    pub(super) fn verify(&mut self, command: &Command, access: Access) -> Answer {
         let (reference, profile, no_clear) = (command.p2, self.profile, self.no_clear);
+        if reference == PAIRING_CODE && self.messaging.algorithm().is_some() {
+            return self.verify_pairing_code(command, access);
+        }
+        if access < Access::Vci {
+            return Answer::status(0x6982);
+        }
+        let reserved = self.messaging.reserved_tries(access);
         if (command.p1, reference) == (0x00, PUK) && command.data.is_empty() && profile == Profile::KeyV3 {
             return self.puk_state();
         }
@@ -20,9 +29,9 @@ impl Piv {
             return Answer::status(if command.p1 == 0x00 { 0x6A88 } else { 0x6A86 }).sim();
         };
         let answer = match (command.p1, &command.data[..]) {
-            (0x00, []) => state(pin),
+            (0x00, []) => state(pin, reserved),
             (0x00, given) => {
-                let answer = compare(pin, given, profile);
+                let answer = compare(pin, given, profile, reserved);
                 self.fresh = answer.status == 0x9000;
                 answer
             }
@@ -54,16 +63,23 @@ impl Piv {
         }
     }
 
-    pub(super) fn change_reference_data(&mut self, command: &Command) -> Answer {
+    pub(super) fn change_reference_data(&mut self, command: &Command, access: Access) -> Answer {
         if command.p1 != 0 {
             return Answer::status(0x6A86).sim();
         }
         let (reference, profile) = (command.p2, self.profile);
+        if reference == PUK && access < Access::Contact {
+            return Answer::status(0x6A81);
+        }
+        if access < Access::Vci {
+            return Answer::status(0x6982);
+        }
+        let reserved = self.messaging.reserved_tries(access);
         let Some(secret) = self.secret(reference) else {
             return Answer::status(0x6A88).sim();
         };
         let length = if reference == PUK { 8..=8 } else { PIN_LENGTH };
-        let answer = match exchange(secret, &command.data, profile) {
+        let answer = match exchange(secret, &command.data, profile, reserved) {
             Err(answer) => answer,
             Ok(new) => match well_formed(new, length) {
                 None => Answer::status(0x6A80),
@@ -86,7 +102,7 @@ impl Piv {
         let Some(puk) = self.puk.as_mut().filter(|_| command.p2 == PIN) else {
             return Answer::status(0x6A88).sim();
         };
-        match exchange(puk, &command.data, profile) {
+        match exchange(puk, &command.data, profile, 0) {
             Err(answer) => answer.sim(),
             Ok(new) => match well_formed(new, PIN_LENGTH) {
                 None => Answer::status(0x6A80).sim(),
@@ -100,15 +116,19 @@ impl Piv {
     }
 }
 
-fn state(pin: &Secret) -> Answer {
+/// The last `reserved` tries are not for this interface.
+fn state(pin: &Secret, reserved: u8) -> Answer {
     match pin.tries() {
         _ if pin.verified => Answer::status(0x9000),
-        0 => Answer::status(0x6983),
+        left if left <= reserved => Answer::status(0x6983),
         left => wrong(left),
     }
 }
 
-fn compare(pin: &mut Secret, given: &[u8], profile: Profile) -> Answer {
+fn compare(pin: &mut Secret, given: &[u8], profile: Profile, reserved: u8) -> Answer {
+    if (1..=reserved).contains(&pin.tries()) {
+        return Answer::status(0x6983);
+    }
     if let Some(status) = malformed(given, profile).filter(|_| pin.tries() > 0) {
         return Answer::status(status).sim();
     }
@@ -125,13 +145,18 @@ fn compare(pin: &mut Secret, given: &[u8], profile: Profile) -> Answer {
 fn malformed(pin: &[u8], profile: Profile) -> Option<u16> {
     match profile {
         Profile::KeyV3 => (pin.len() != 8).then_some(0x6700),
-        Profile::Piv => well_formed(pin, PIN_LENGTH).is_none().then_some(0x6A80),
+        Profile::Piv | Profile::PivDual => well_formed(pin, PIN_LENGTH).is_none().then_some(0x6A80),
     }
 }
 
 /// The second half of the data, once the first half was the secret.
-fn exchange<'d>(secret: &mut Secret, data: &'d [u8], profile: Profile) -> Result<&'d [u8], Answer> {
-    if secret.tries() == 0 {
+fn exchange<'d>(
+    secret: &mut Secret,
+    data: &'d [u8],
+    profile: Profile,
+    reserved: u8,
+) -> Result<&'d [u8], Answer> {
+    if secret.tries() <= reserved {
         return Err(Answer::status(0x6983));
     }
     let Some((old, new)) = data.split_at_checked(8).filter(|(_, new)| new.len() == 8) else {
