@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use link::{Card, Clock, Entry, LinkError, Store, Transaction, Transmit};
-use piv::{KeyReference, Pin, Token};
+use piv::{Environment, KeyReference, Pin, Token};
 
 libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
-    let mut token = Token::open(Box::new(Script(answers.into_iter())), Arc::new(Nothing), Arc::new(Nothing));
+    let environment = Environment::new(Arc::new(Nothing), Arc::new(Nothing));
+    let mut token = Token::open(Box::new(Script(answers.into_iter())), &environment);
     let _ = token.state().map(|state| state.identity.as_ref().map(|identity| identity.serial()));
     let _ = token.find_retired();
     let keys = token.keys();
@@ -79,6 +80,9 @@ impl Store for Nothing {
 
 impl Clock for Nothing {
     fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn date(&self) -> Duration {
         Duration::ZERO
     }
 }

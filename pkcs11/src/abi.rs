@@ -28,6 +28,7 @@ use std::{
 
 use cryptoki_sys::*;
 use parking_lot::RwLock;
+use piv::Environment;
 
 use crate::{Error, Function, Provider, Settings, rv, settings::begin_log};
 
@@ -111,7 +112,11 @@ unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
         install(|| {
             begin_log();
             let settings = Settings::from_environment();
-            Arc::new(Provider::with_settings(host::readers(), host::store(), host::clock(), settings))
+            Arc::new(Provider::with_settings(
+                host::readers(),
+                Environment::new(host::store(), host::clock()),
+                settings,
+            ))
         })
     })
 }

@@ -10,8 +10,9 @@ use std::{
 };
 
 use cryptoki_sys::*;
-use link::{Clock, LinkError, Reader, Readers, Store};
+use link::{LinkError, Reader, Readers};
 use parking_lot::{Mutex, RwLock};
+use piv::Environment;
 
 use crate::{
     Error, Settings,
@@ -52,19 +53,14 @@ pub struct Provider {
 impl Provider {
     /// A provider over these readers. Nothing is asked of them yet.
     #[must_use]
-    pub fn new(readers: Arc<dyn Readers>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self::with_settings(readers, store, clock, Settings::default())
+    pub fn new(readers: Arc<dyn Readers>, environment: Environment) -> Self {
+        Self::with_settings(readers, environment, Settings::default())
     }
 
     /// As [`Provider::new`], with what a user has set.
     #[must_use]
-    pub fn with_settings(
-        readers: Arc<dyn Readers>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-    ) -> Self {
-        let seams = Arc::new(Seams { readers, store, clock, settings });
+    pub fn with_settings(readers: Arc<dyn Readers>, environment: Environment, settings: Settings) -> Self {
+        let seams = Arc::new(Seams { readers, environment, settings });
         let spare = Arc::new(Slot::spare(0, seams.clone()));
         Self {
             seams,
@@ -126,7 +122,7 @@ impl Provider {
 
     /// Looks at the readers if the last look is not from just now.
     pub(crate) fn refresh_soon(&self) -> Result<(), Error> {
-        let now = self.seams.clock.now();
+        let now = self.seams.environment.clock.now();
         let mut looked = self.looked.lock();
         let is_fresh = looked.at.is_some_and(|at| now.saturating_sub(at) < SEARCHING);
         if is_fresh { Ok(()) } else { self.look(&mut looked) }
@@ -134,11 +130,11 @@ impl Provider {
 
     /// One look at a time, so that an older one never replaces a newer one.
     fn look(&self, looked: &mut Look) -> Result<(), Error> {
-        let now = self.seams.clock.now();
+        let now = self.seams.environment.clock.now();
         match self.seams.readers.list() {
             Ok(readers) => {
                 self.observe(&readers, !looked.is_settled);
-                let generation = Some(self.seams.store.generation());
+                let generation = Some(self.seams.environment.store.generation());
                 if looked.generation.is_some_and(|before| Some(before) != generation) {
                     self.all_slots().iter().for_each(|slot| slot.doubt());
                 }

@@ -9,9 +9,9 @@ use std::{
 };
 
 use cryptoki_sys::{CK_SESSION_HANDLE, CK_SLOT_ID};
-use link::{Clock, LinkError, Readers, Store};
+use link::{LinkError, Readers};
 use parking_lot::{Mutex, RwLock};
-use piv::{KeyReference, Pin, Token};
+use piv::{Environment, KeyReference, Pin, Token};
 
 use crate::{
     Error, Settings,
@@ -22,11 +22,10 @@ use crate::{
 /// After this long a listing looks at the card again.
 const LISTING: Duration = Duration::from_secs(60);
 
-/// The way to readers, kept bytes and time, and what a user has set.
+/// The way to readers, what a token needs of its machine, and what a user has set.
 pub(crate) struct Seams {
     pub readers: Arc<dyn Readers>,
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
+    pub environment: Environment,
     pub settings: Settings,
 }
 
@@ -122,7 +121,7 @@ impl Slot {
         if wanted.is_empty() {
             return Ok(());
         }
-        let now = self.seams.clock.now();
+        let now = self.seams.environment.clock.now();
         let view = self.view();
         let due = view.looked.is_none_or(|at| now.saturating_sub(at) >= LISTING);
         if !due && wanted.iter().all(|key| view.is_known(*key)) {
@@ -168,7 +167,7 @@ impl Slot {
         if wanted.is_empty() {
             return Ok(());
         }
-        let now = self.seams.clock.now();
+        let now = self.seams.environment.clock.now();
         let view = self.view();
         if wanted.iter().all(|container| !view.is_data_due(container.object(), now, LISTING)) {
             return Ok(());
@@ -271,14 +270,14 @@ impl Slot {
     fn open<'c>(&self, card: &'c mut Option<Held>, insertion: u64) -> Result<&'c mut Held, piv::Error> {
         if card.as_ref().is_none_or(|held| held.insertion != insertion) {
             *card = None;
-            let Seams { readers, store, clock, settings } = &*self.seams;
+            let Seams { readers, environment, settings } = &*self.seams;
             let reader = self.reader().ok_or(piv::Error::Link(LinkError::NoCard))?;
             let connection = match readers.connect(reader) {
                 // Another program let go of the card just then.
                 Err(LinkError::Reset) => readers.connect(reader)?,
                 connected => connected?,
             };
-            let mut token = Token::open(connection, store.clone(), clock.clone());
+            let mut token = Token::open(connection, environment);
             token.remember_pin(settings.remember_pin);
             token.replay_pin(settings.replay_pin);
             *card = Some(Held { insertion, token, puk: None });

@@ -19,6 +19,7 @@ use common::{
 };
 use crescendo_pkcs11::Provider;
 use link::LinkError;
+use piv::Environment;
 use sim::{Fault, Faults, Personality, SimCard, SimClock, SimReaders, SimStore, What};
 
 /// The card manager, as another program selects it.
@@ -65,8 +66,10 @@ impl World {
         let readers = SimReaders::with(READER, &card);
         let trap = Trap::over(readers.clone());
         let (store, clock) = (SimStore::default(), SimClock::default());
-        let provider =
-            Provider::new(Arc::new(trap.clone()), Arc::new(store.clone()), Arc::new(clock.clone()));
+        let provider = Provider::new(
+            Arc::new(trap.clone()),
+            Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
+        );
         Self { bench: Bench { provider: Arc::new(provider), readers, card, store, clock }, trap }
     }
 

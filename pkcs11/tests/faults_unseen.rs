@@ -12,13 +12,17 @@ use common::{
 use crescendo_pkcs11::{Error, Function, Input, Provider, rv};
 use cryptoki_sys::*;
 use link::LinkError;
+use piv::Environment;
 use sim::{Faults, Personality, SimCard, SimClock, SimReaders, SimStore, What};
 
 fn bench(card: &SimCard) -> (Bench, Trap) {
     let readers = SimReaders::with(READER, card);
     let trap = Trap::over(readers.clone());
     let (store, clock) = (SimStore::default(), SimClock::default());
-    let provider = Provider::new(Arc::new(trap.clone()), Arc::new(store.clone()), Arc::new(clock.clone()));
+    let provider = Provider::new(
+        Arc::new(trap.clone()),
+        Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
+    );
     (Bench { provider: Arc::new(provider), readers, card: card.clone(), store, clock }, trap)
 }
 

@@ -73,6 +73,7 @@ fn pin(info: &Info) -> Pin {
         PinState::Verified => ("verified", None),
         PinState::Tries(tries) => ("not-verified", Some(tries)),
         PinState::Blocked => ("blocked", Some(0)),
+        PinState::ContactOnly => ("contact-only", Some(0)),
         PinState::Absent => ("absent", None),
     };
     let reference = if info.pin_reference == PinReference::Global { "global" } else { "application" };

@@ -15,7 +15,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
-use device::{Cache, Devices};
+use device::{Cache, Devices, Environment};
 
 use crate::{
     arguments::{Arguments, Command},
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 fn run(output: &Output, command: Command) -> Result<(), Failure> {
     let store = host::store();
-    let devices = Devices::new(host::readers(), store.clone(), host::clock());
+    let devices = Devices::new(host::readers(), Environment::new(store.clone(), host::clock()));
     match command {
         Command::Devices => devices::list(output, &devices),
         Command::Info(which) => info::show(output, &devices, &which),

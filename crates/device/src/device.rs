@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use link::{Clock, LinkError, Reader, Readers, Store};
-use piv::{Family, Token, crescendo};
+use link::{LinkError, Reader, Readers};
+use piv::{Environment, Family, Token, crescendo};
 
 use crate::{Candidate, Error};
 
@@ -11,8 +11,7 @@ use crate::{Candidate, Error};
 #[derive(Clone)]
 pub(crate) struct Seams {
     pub(crate) readers: Arc<dyn Readers>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) environment: Environment,
 }
 
 /// A reader and what is in it.
@@ -129,12 +128,12 @@ impl Device {
         let Some(atr) = &self.atr else {
             return Err(Error::Empty { reader: self.reader.clone() });
         };
-        let Seams { readers, store, clock } = &self.seams;
+        let Seams { readers, environment } = &self.seams;
         let card = readers.connect(&self.reader).map_err(piv::Error::Link)?;
         if card.atr() != atr {
             return Err(piv::Error::Link(LinkError::Removed).into());
         }
-        Ok(Token::open(card, store.clone(), clock.clone()))
+        Ok(Token::open(card, environment))
     }
 
     pub(crate) fn candidate(&self) -> Candidate {

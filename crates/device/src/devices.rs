@@ -2,7 +2,8 @@
 
 use std::{mem, sync::Arc};
 
-use link::{Clock, Readers, Store};
+use link::Readers;
+use piv::Environment;
 
 use crate::{Candidate, Device, Error, State, device::Seams};
 
@@ -14,8 +15,8 @@ pub struct Devices {
 impl Devices {
     /// The devices these readers lead to.
     #[must_use]
-    pub fn new(readers: Arc<dyn Readers>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { seams: Seams { readers, store, clock } }
+    pub fn new(readers: Arc<dyn Readers>, environment: Environment) -> Self {
+        Self { seams: Seams { readers, environment } }
     }
 
     /// Every reader with what is in it, empty ones too. No card is asked for anything: what a device is called is known

@@ -19,4 +19,4 @@ pub use device::{Device, State};
 pub use devices::Devices;
 pub use error::{Candidate, Error};
 pub use info::{Info, Key, purpose};
-pub use piv::{Algorithm, Error as CardError, KeyReference, PinReference, PinState};
+pub use piv::{Algorithm, Environment, Error as CardError, KeyReference, PinReference, PinState};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crescendo_device::{Cache, Device, Devices, Error, Kept, PinState};
 use link::{Readers, Store};
-use piv::{Pin, Token};
+use piv::{Environment, Pin, Token};
 use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 const KEY: &str = "HID Crescendo Key 00 00";
@@ -30,11 +30,11 @@ impl Desk {
     }
 
     fn devices(&self) -> Devices {
-        Devices::new(
-            Arc::new(self.readers.clone()),
-            Arc::new(self.store.clone()),
-            Arc::new(SimClock::default()),
-        )
+        Devices::new(Arc::new(self.readers.clone()), self.environment())
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::new(Arc::new(self.store.clone()), Arc::new(SimClock::default()))
     }
 
     fn device(&self) -> Device {
@@ -148,7 +148,7 @@ fn clearing_sends_nothing() {
 fn pins_are_forgotten_by_the_card() {
     let desk = Desk::new();
     let card = desk.readers.connect(KEY).unwrap();
-    let mut other = Token::open(card, Arc::new(desk.store.clone()), Arc::new(SimClock::default()));
+    let mut other = Token::open(card, &desk.environment());
     other.login(&Pin::new(b"123456").unwrap()).unwrap();
     assert!(desk.card.verified());
     desk.device().forget_pins().unwrap();

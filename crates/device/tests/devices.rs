@@ -8,13 +8,17 @@ use std::{
 use crescendo_device::{
     Algorithm, Candidate, CardError, Device, Devices, Error, Format, KeyReference, Mark, PinState, State,
 };
+use piv::Environment;
 use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 const KEY: &str = "HID Crescendo Key 00 00";
 const PLAIN: &str = "Some Reader 01 00";
 
 fn devices(readers: &SimReaders) -> Devices {
-    Devices::new(Arc::new(readers.clone()), Arc::new(SimStore::default()), Arc::new(SimClock::default()))
+    Devices::new(
+        Arc::new(readers.clone()),
+        Environment::new(Arc::new(SimStore::default()), Arc::new(SimClock::default())),
+    )
 }
 
 /// A Key V3 and a card of another make.

@@ -35,6 +35,8 @@ pub struct TokenCache {
     label: Option<String>,
     /// The stays that looks are known of, the last one first.
     stays: Vec<Stay>,
+    /// When objects were last seen whole or looked at, by the date, and which content it was.
+    checked: BTreeMap<ObjectId, (Duration, Mark)>,
     /// Objects that were read since this was last saved, and objects that we changed ourselves.
     read: BTreeSet<ObjectId>,
     written: BTreeSet<ObjectId>,
@@ -138,6 +140,18 @@ impl TokenCache {
         self.stay(stay).looks.insert(object, (at, content));
     }
 
+    /// Notes on which date the current content of an object was seen on the card.
+    pub(crate) fn note_check(&mut self, object: ObjectId, date: Duration) {
+        let Some(content) = self.current(object).map(mark) else { return };
+        self.checked.insert(object, (Duration::from_secs(date.as_secs()), content));
+    }
+
+    /// When the current content of an object was last seen on the card, by the date.
+    pub(crate) fn checked(&self, object: ObjectId) -> Option<Duration> {
+        let (date, content) = self.checked.get(&object)?;
+        (self.current(object).map(mark) == Some(*content)).then_some(*date)
+    }
+
     /// This stay, which is the last one from now on.
     fn stay(&mut self, name: &str) -> &mut Stay {
         let name = StayName::of(name);
@@ -185,7 +199,13 @@ impl TokenCache {
             let believed =
                 |(object, kept): (&ObjectId, &Kept)| kept.believed.then(|| (*object, kept.clone()));
             let objects = self.objects.iter().filter_map(believed).collect();
-            return Self { objects, label: self.label.clone(), stays: self.stays.clone(), ..Self::default() };
+            return Self {
+                objects,
+                label: self.label.clone(),
+                stays: self.stays.clone(),
+                checked: self.checked.clone(),
+                ..Self::default()
+            };
         };
         for object in &self.written {
             merged.objects.remove(object);
@@ -197,6 +217,10 @@ impl TokenCache {
         }
         if let Some(ours) = self.stays.first() {
             merged.add_looks(ours);
+        }
+        for (object, check) in &self.checked {
+            let last = merged.checked.entry(*object).or_insert(*check);
+            *last = (*last).max(*check);
         }
         merged.label = merged.label.or_else(|| self.label.clone());
         merged

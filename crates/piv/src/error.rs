@@ -4,7 +4,7 @@ use std::fmt;
 
 use link::LinkError;
 
-use crate::{KeyReference, StatusWord};
+use crate::{ChannelError, KeyReference, StatusWord};
 
 /// An error of the card side. Each prints as one sentence a person can act on.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub enum Error {
     },
     /// No tries are left; nothing was compared.
     Blocked,
+    /// Over contactless this PIN cannot be tried any more; over contact there may be tries left.
+    ContactOnly,
     /// The operation needs a PIN, and there is none in hand that may be sent.
     NotLoggedIn,
     /// The card has no such object, key or PIN.
@@ -37,6 +39,14 @@ pub enum Error {
     Malformed(&'static str),
     /// The certificate that was shown and the key on the card do not fit together: a result was thrown away.
     KeyChanged(KeyReference),
+    /// The card waits for its pairing code; no PIN was sent.
+    PairingCodeNeeded,
+    /// The card does not accept this pairing code; no PIN was sent.
+    WrongPairingCode,
+    /// A pairing code is exactly eight digits; nothing was sent.
+    PairingCodeFormat,
+    /// Secure messaging failed; the channel, if there was one, has ended.
+    Channel(ChannelError),
     /// The input cannot be given to this key.
     Input(&'static str),
     /// This token or this build does not do that.
@@ -80,6 +90,10 @@ impl fmt::Display for Error {
             Self::Blocked => {
                 f.write_str("the PIN is blocked; unblock it with the PUK or through the help desk")
             }
+            Self::ContactOnly => f.write_str(
+                "over contactless this PIN cannot be tried any more; put the card into a contact reader, where it may \
+                 have tries left",
+            ),
             Self::NotLoggedIn => f.write_str("the PIN has to be entered first"),
             Self::NotFound => f.write_str("not on this card"),
             Self::PinFormat => f.write_str("a PIN has 6 to 8 digits; it was not sent to the card"),
@@ -87,6 +101,15 @@ impl fmt::Display for Error {
             Self::KeyChanged(key) => {
                 write!(f, "the key {key} is not the one its certificate showed; look at the token again")
             }
+            Self::PairingCodeNeeded => f.write_str(
+                "the card waits for its pairing code: put it into a contact reader and run \"crescendo pairing \
+                 retrieve --cache\", or run \"crescendo pairing set\", or enter the code, a colon and the PIN",
+            ),
+            Self::WrongPairingCode => {
+                f.write_str("wrong pairing code; the PIN was not sent and has lost no try")
+            }
+            Self::PairingCodeFormat => f.write_str("a pairing code has eight digits; nothing was sent"),
+            Self::Channel(why) => why.fmt(f),
             Self::Input(what) => f.write_str(what),
             Self::Unsupported(what) => write!(f, "{what} is not supported"),
         }
@@ -97,6 +120,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Link(error) => Some(error),
+            Self::Channel(why) => Some(why),
             _ => None,
         }
     }

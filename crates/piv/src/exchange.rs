@@ -7,7 +7,7 @@ use link::Transmit;
 use zeroize::Zeroizing;
 
 use crate::{
-    Error,
+    Error, SecureChannel,
     apdu::{Command, Response, SHORT_COMMAND, SHORT_DATA, StatusWord},
 };
 
@@ -19,6 +19,7 @@ const RESPONSE_LIMIT: usize = 64 * 1024;
 /// Sends commands over a link for as long as a transaction lasts.
 pub struct Exchange<'t> {
     link: &'t mut dyn Transmit,
+    channel: Option<&'t mut SecureChannel>,
     /// The longest command APDU, in bytes; [`SHORT_COMMAND`] where the card takes no extended ones, or nobody knows.
     longest: usize,
     trace: Trace,
@@ -27,7 +28,24 @@ pub struct Exchange<'t> {
 impl<'t> Exchange<'t> {
     /// Commands go over this link, in short APDUs.
     pub fn new(link: &'t mut dyn Transmit) -> Self {
-        Self { link, longest: SHORT_COMMAND, trace: Trace::new() }
+        Self { link, channel: None, longest: SHORT_COMMAND, trace: Trace::new() }
+    }
+
+    /// Commands go over this link in secure messaging.
+    pub fn protected(link: &'t mut dyn Transmit, channel: &'t mut SecureChannel) -> Self {
+        Self { channel: Some(channel), ..Self::new(link) }
+    }
+
+    /// From now on commands go in plain, and the channel has ended with the first of them.
+    pub(crate) fn leave_channel(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            channel.end();
+        }
+    }
+
+    /// Whether commands go in secure messaging.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.channel.is_some()
     }
 
     /// From now on commands of up to so many bytes are taken, as far as the link carries them.
@@ -55,8 +73,18 @@ impl<'t> Exchange<'t> {
     /// Sends a command and fetches the whole answer.
     ///
     /// # Errors
-    /// Only of the link, or of an answer without end. A refusal is a [`Response`] like any other.
+    /// Only of the link, of an answer without end, or of secure messaging. A refusal is a [`Response`] like any other.
     pub fn send(&mut self, command: Command) -> Result<Response, Error> {
+        let Some(channel) = self.channel.take() else { return self.send_whole(command) };
+        let result = channel.protect(command).and_then(|command| {
+            let response = self.send_whole(command)?;
+            channel.unprotect(response)
+        });
+        self.channel = Some(channel);
+        result
+    }
+
+    fn send_whole(&mut self, command: Command) -> Result<Response, Error> {
         let mut response = self.send_first(command)?;
         while let Some(more) = response.status.more() {
             let part = self.transmit(&[0x00, 0xC0, 0x00, 0x00, more])?;
@@ -71,7 +99,7 @@ impl<'t> Exchange<'t> {
         Ok(response)
     }
 
-    /// Sends a command and returns the first part of the answer; the card drops the rest at the next command.
+    /// Sends a command in plain and returns the first part of the answer; the card drops the rest at the next command.
     ///
     /// A card that refuses the length of an extended APDU gets the same command in short ones, and those only.
     pub(crate) fn send_first(&mut self, command: Command) -> Result<Response, Error> {
@@ -102,7 +130,8 @@ impl<'t> Exchange<'t> {
         let mut apdu = command.encode_short(&command.data[last_part..], true);
         let response = self.transmit(&apdu)?;
         match (response.status.right_length(), command.expect) {
-            (Some(length), Some(_)) => {
+            // A protected command counts, and cannot be sent again.
+            (Some(length), Some(_)) if command.cla & 0x0C == 0 => {
                 *apdu.last_mut().expect("an APDU is never empty") = length;
                 self.transmit(&apdu)
             }
@@ -141,6 +170,14 @@ struct Step {
 impl Trace {
     fn new() -> Self {
         Self(tracing::enabled!(tracing::Level::DEBUG).then(Vec::new))
+    }
+
+    /// This, and what came after it.
+    pub(crate) fn and(mut self, after: Self) -> Self {
+        if let (Some(steps), Some(more)) = (&mut self.0, after.0) {
+            steps.extend(more);
+        }
+        self
     }
 
     fn note(&mut self, apdu: &[u8], received: usize, status: StatusWord, took: Duration) {

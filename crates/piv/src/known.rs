@@ -2,6 +2,7 @@
 
 mod certificates;
 mod looks;
+mod meeting;
 mod stored;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,12 +11,9 @@ use link::{Card, Clock, Store};
 
 use self::{certificates::Certificates, looks::Looks, stored::Stored};
 use crate::{
-    Discovery, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, PinState, StatusWord, TokenCache,
-    apdu::SHORT_COMMAND,
-    crescendo::{self, occupied},
-    login::Login,
-    piv::Piv,
-    tlv,
+    ChannelError, Discovery, Environment, Error, Family, Identity, KeyHistory, KeyReference, ObjectId,
+    PinState, StatusWord, TokenCache, apdu::SHORT_COMMAND, crescendo::occupied, login::Login,
+    messaging::Access, piv::Piv, tlv,
 };
 
 /// The retired keys, by their numbers.
@@ -41,7 +39,11 @@ pub struct State {
 pub(crate) struct Known {
     pub(crate) family: Family,
     pub(crate) login: Login,
-    contactless: bool,
+    access: Access,
+    /// Why there is no secure messaging where there should be.
+    barred: Option<ChannelError>,
+    /// Who the card said it is, and its policy, when secure messaging began: what is known before it is loaded.
+    met: Option<(Option<Identity>, Option<Discovery>)>,
     place: Place,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -65,7 +67,7 @@ struct Place {
 }
 
 impl Known {
-    pub(crate) fn nothing(card: &dyn Card, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn nothing(card: &dyn Card, environment: &Environment, access: Access) -> Self {
         let place = Place {
             atr: card.atr().to_vec(),
             reader: card.reader().to_owned(),
@@ -74,10 +76,12 @@ impl Known {
         Self {
             family: Family::of(card.atr()),
             login: Login::new(),
-            contactless: crescendo::is_contactless(card.atr()),
+            access,
+            barred: None,
+            met: None,
             place,
-            store,
-            clock,
+            store: environment.store.clone(),
+            clock: environment.clock.clone(),
             state: None,
             cache: TokenCache::default(),
             stored: Stored::default(),
@@ -106,13 +110,15 @@ impl Known {
         self.state.is_some()
     }
 
-    pub(crate) fn is_contactless(&self) -> bool {
-        self.contactless
+    /// How commands reach the card.
+    pub(crate) fn access(&self) -> Access {
+        self.access
     }
 
-    /// Keys that can have a certificate here. Over plain contactless only 9E can be read or used.
+    /// Keys that can have a certificate here. Over contactless, without the virtual contact interface, only 9E can be read
+    /// or used.
     pub(crate) fn keys(&self) -> Vec<KeyReference> {
-        if self.contactless {
+        if !self.access.is_full() {
             return vec![KeyReference::CARD_AUTHENTICATION];
         }
         let history = self.state.as_ref().and_then(|state| state.history);
@@ -127,7 +133,7 @@ impl Known {
     /// Whether the retired keys of this card have to be searched for: it has no Key History, and nobody has searched yet.
     pub(crate) fn wants_search(&self) -> bool {
         let untold = self.state.as_ref().is_some_and(|state| state.history.is_none());
-        untold && !self.contactless && !KeyReference::retired(1).is_some_and(|first| self.has_read(first))
+        untold && self.access.is_full() && !KeyReference::retired(1).is_some_and(|first| self.has_read(first))
     }
 
     /// Searches for retired keys, once for each card: a Crescendo tells which exist; elsewhere the first certificate that
@@ -150,23 +156,40 @@ impl Known {
     /// Learns who the card is and what it tells freely: identity, Key History, Discovery, PIN state, and the label if
     /// this card was never seen.
     pub(crate) fn load(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
-        let identity = self.look_at_identity(piv)?;
+        let (identity, policy) = match self.met.take() {
+            Some((identity, discovery)) => (identity, Some(discovery)),
+            None => (self.look_at_identity(piv)?, None),
+        };
         self.recall(identity.as_ref());
         let before = self.cache.get(ObjectId::KEY_HISTORY);
-        let history = self.fresh(piv, ObjectId::KEY_HISTORY)?;
+        let history = self.history(piv)?;
         let is_same = before.is_none() || before == self.cache.get(ObjectId::KEY_HISTORY);
-        let discovery = match self.content(ObjectId::DISCOVERY).filter(|_| is_same) {
-            Some(known) => known,
-            None => self.fresh(piv, ObjectId::DISCOVERY)?,
+        let discovery = match (policy, self.content(ObjectId::DISCOVERY).filter(|_| is_same)) {
+            (Some(told), _) => told,
+            (None, Some(known)) => known.and_then(|content| Discovery::parse(&content)),
+            (None, None) => self.discovery(piv)?,
         };
-        let discovery = discovery.and_then(|content| Discovery::parse(&content));
         self.take_up_discovery(discovery);
-        let pin = self.login.ask(piv)?;
+        let pin = if self.access.is_full() { self.login.ask(piv)? } else { PinState::Absent };
         let label = self.label(piv)?;
         self.read_ahead(piv)?;
         let history = history.map(|content| KeyHistory::parse(&content));
         self.state = Some(State { identity, label, history, discovery, pin });
         Ok(())
+    }
+
+    /// Key History, which the card is asked for once in an insertion.
+    fn history(&mut self, piv: &mut Piv<'_>) -> Result<Option<Arc<[u8]>>, Error> {
+        match self.content(ObjectId::KEY_HISTORY) {
+            Some(known) if self.looks.at(ObjectId::KEY_HISTORY).is_some() && self.access == Access::Vci => {
+                Ok(known)
+            }
+            _ => self.fresh(piv, ObjectId::KEY_HISTORY),
+        }
+    }
+
+    fn discovery(&mut self, piv: &mut Piv<'_>) -> Result<Option<Discovery>, Error> {
+        Ok(self.fresh(piv, ObjectId::DISCOVERY)?.and_then(|content| Discovery::parse(&content)))
     }
 
     fn take_up_history(&mut self, history: Option<KeyHistory>) {
@@ -223,9 +246,14 @@ impl Known {
     pub(crate) fn fresh(&mut self, piv: &mut Piv<'_>, object: ObjectId) -> Result<Option<Arc<[u8]>>, Error> {
         let answer = match piv.get_data(object) {
             Err(error)
-                if self.contactless && error.status() == Some(StatusWord::SECURITY_STATUS_NOT_SATISFIED) =>
+                if !self.access.is_full()
+                    && error.status() == Some(StatusWord::SECURITY_STATUS_NOT_SATISFIED) =>
             {
                 return Ok(None);
+            }
+            Err(Error::Channel(ChannelError::EndedBy(StatusWord::NOT_FOUND))) => {
+                self.note_absent(object);
+                return Err(ChannelError::EndedBy(StatusWord::NOT_FOUND).into());
             }
             answer => answer?.map(Arc::<[u8]>::from),
         };
@@ -272,14 +300,18 @@ impl Known {
     /// Of a card that was never seen, all certificates that cost one APDU each: in a transaction of their own they would cost
     /// a SELECT more, and next to every program lists them next.
     fn read_ahead(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
-        let is_new = !self.contactless && self.looks.consulted.is_none();
+        let is_new = self.access == Access::Contact && self.looks.consulted.is_none();
         if is_new && piv.is_extended() { self.read(piv, &KeyReference::CURRENT) } else { Ok(()) }
     }
 
     /// The common name in 9A's certificate. Read with the first look at a card, so that a token's label is the same from
     /// the first call on: programs keep it in their configuration.
     fn label(&mut self, piv: &mut Piv<'_>) -> Result<Option<String>, Error> {
-        if self.cache.label().is_none() && !self.contactless {
+        if self.access == Access::Unpaired {
+            // The card has proved who it is. The label it is known under stays.
+            return Ok(self.known_label());
+        }
+        if self.cache.label().is_none() && self.access.is_full() {
             self.read(piv, &[KeyReference::PIV_AUTHENTICATION])?;
             let certificate = self.certificate(KeyReference::PIV_AUTHENTICATION);
             if let Some(name) = certificate.ok().flatten().and_then(|certificate| certificate.common_name()) {

@@ -25,6 +25,8 @@ pub(crate) struct Login {
     most_tries: Option<u8>,
     /// No PIN is kept.
     forgets: bool,
+    /// Over the virtual contact interface the last tries of a PIN are kept for contact.
+    pub(crate) over_the_air: bool,
     /// The kept PIN is sent for each use of 9C.
     pub(crate) replays: bool,
 }
@@ -49,6 +51,7 @@ impl Login {
             refused: None,
             most_tries: None,
             forgets: false,
+            over_the_air: false,
             replays: false,
         }
     }
@@ -71,6 +74,7 @@ impl Login {
     pub(crate) fn ask(&mut self, piv: &mut Piv<'_>) -> Result<PinState, Error> {
         let state = match piv.pin_state(self.reference) {
             Err(Error::Refused { .. }) => PinState::Absent,
+            Ok(PinState::Blocked) => self.blocked(),
             other => other?,
         };
         if let PinState::Tries(tries) = state {
@@ -83,8 +87,17 @@ impl Login {
     /// VERIFY, with a PIN a person has just entered.
     pub(crate) fn verify(&mut self, piv: &mut Piv<'_>, pin: &Pin, now: Duration) -> Result<(), Error> {
         let result = piv.verify(self.reference, pin);
+        let result = match result {
+            Err(Error::Blocked) if self.over_the_air => Err(Error::ContactOnly),
+            result => result,
+        };
         self.note(pin, &result, now);
         result
+    }
+
+    /// What 6983 means: over contactless there may be tries left over contact (SP 800-73-5 part 2, 3.2.1).
+    fn blocked(&self) -> PinState {
+        if self.over_the_air { PinState::ContactOnly } else { PinState::Blocked }
     }
 
     /// VERIFY once more, after a reset swallowed the card's verdict: if it shows as many tries as ever, there was none.
@@ -212,7 +225,7 @@ impl Login {
                 self.refused = None;
             }
             Err(Error::WrongPin { retries }) => {
-                self.state = Some(if *retries == 0 { PinState::Blocked } else { PinState::Tries(*retries) });
+                self.state = Some(if *retries == 0 { self.blocked() } else { PinState::Tries(*retries) });
                 self.user = None;
                 self.refused = Fingerprint::of(pin).map(|fingerprint| Refused {
                     fingerprint,
@@ -220,8 +233,8 @@ impl Login {
                     at: now,
                 });
             }
-            Err(Error::Blocked) => {
-                self.state = Some(PinState::Blocked);
+            Err(Error::Blocked | Error::ContactOnly) => {
+                self.state = Some(self.blocked());
                 self.user = None;
             }
             Err(_) => {}

@@ -194,6 +194,12 @@ impl Discovery {
     pub fn vci(&self) -> bool {
         self.policy[0] & 0x08 != 0
     }
+
+    /// Whether the virtual contact interface waits for the pairing code.
+    #[must_use]
+    pub fn wants_pairing_code(&self) -> bool {
+        self.vci() && self.policy[0] & 0x04 == 0
+    }
 }
 
 /// The greatest certificate that is believed, inflated.

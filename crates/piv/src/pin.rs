@@ -59,6 +59,8 @@ pub enum PinReference {
     Global,
     /// 81, the PIN unblocking key.
     Puk,
+    /// 98, the pairing code.
+    PairingCode,
 }
 
 impl PinReference {
@@ -67,6 +69,7 @@ impl PinReference {
             Self::Global => 0x00,
             Self::Application => 0x80,
             Self::Puk => 0x81,
+            Self::PairingCode => 0x98,
         }
     }
 }
@@ -80,6 +83,8 @@ pub enum PinState {
     Tries(u8),
     /// No tries are left.
     Blocked,
+    /// No tries are left over contactless; over contact there may be.
+    ContactOnly,
     /// The card has no such PIN.
     Absent,
 }

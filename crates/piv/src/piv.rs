@@ -4,7 +4,7 @@ use link::LinkError;
 use zeroize::Zeroizing;
 
 use crate::{
-    Algorithm, Error, Exchange, Family, KeyReference, ObjectId, Pin, PinReference, PinState,
+    Algorithm, Error, Exchange, Family, KeyReference, ObjectId, PairingCode, Pin, PinReference, PinState,
     apdu::{Command, Response, StatusWord},
     exchange::Trace,
     key::{self, Use},
@@ -36,6 +36,8 @@ pub struct Piv<'t> {
     family: Family,
     selected: bool,
     sent_pin: bool,
+    /// What SELECT answered in this transaction.
+    template: Vec<u8>,
 }
 
 impl<'t> Piv<'t> {
@@ -52,13 +54,19 @@ impl<'t> Piv<'t> {
     /// Assumes that the application is still selected from an earlier transaction. Only for answers that prove
     /// themselves; a refusal means nothing before [`Piv::reselect`].
     pub(crate) fn assumed(exchange: Exchange<'t>, family: Family) -> Self {
-        Self { exchange, family, selected: false, sent_pin: false }
+        Self { exchange, family, selected: false, sent_pin: false, template: Vec::new() }
     }
 
-    /// Selects the application within this transaction, if that was not done yet.
+    /// Selects the application within this transaction, if that was not done yet. In secure messaging nothing in plain may
+    /// be sent; there an answer with the right checksum proves the same, and if there was none yet an empty VERIFY asks for
+    /// one.
     pub(crate) fn reselect(&mut self) -> Result<(), Error> {
         if self.selected {
             return Ok(());
+        }
+        if self.exchange.is_protected() {
+            let probe = Command::new(VERIFY, 0x00, PinReference::Application.number());
+            return self.exchange(probe).map(drop);
         }
         let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(AID.to_vec())).expect(0);
         let response = self.exchange.send(command)?;
@@ -66,6 +74,7 @@ impl<'t> Piv<'t> {
             StatusWord::OK => {
                 self.selected = true;
                 self.take_up_length(&response.data);
+                self.template = response.data.to_vec();
             }
             StatusWord(0x6A81 | 0x6A82 | 0x6D00 | 0x6E00 | 0x6999) => return Err(Error::NotPiv),
             status => return Err(Error::refused("SELECT PIV", status)),
@@ -77,6 +86,43 @@ impl<'t> Piv<'t> {
     fn take_up_length(&mut self, template: &[u8]) {
         if let Some(longest) = longest_command(template) {
             self.exchange.extend(longest);
+        }
+    }
+
+    /// What SELECT answered in this transaction.
+    pub(crate) fn template(&self) -> &[u8] {
+        &self.template
+    }
+
+    /// Sends a command as it is.
+    pub(crate) fn exchange(&mut self, command: Command) -> Result<Response, Error> {
+        let response = self.exchange.send(command)?;
+        self.selected |= self.exchange.is_protected();
+        Ok(response)
+    }
+
+    /// Whether commands go in secure messaging, where every answer proves whose it is.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.exchange.is_protected()
+    }
+
+    /// SELECT was sent in this transaction before.
+    pub(crate) fn note_selected(&mut self) {
+        self.selected = true;
+    }
+
+    /// VERIFY of the pairing code, in secure messaging. It has no retry counter.
+    ///
+    /// # Errors
+    /// [`Error::WrongPairingCode`]; [`Error::Channel`].
+    pub(crate) fn verify_pairing_code(&mut self, code: &PairingCode) -> Result<(), Error> {
+        let command = Command::new(VERIFY, 0x00, PinReference::PairingCode.number());
+        let status = self.exchange(command.data(Zeroizing::new(code.digits().to_vec())))?.status;
+        match status {
+            StatusWord::OK => Ok(()),
+            StatusWord(0x6300) => Err(Error::WrongPairingCode),
+            _ if status.retries().is_some() => Err(Error::WrongPairingCode),
+            _ => Err(Error::refused("VERIFY of the pairing code", status)),
         }
     }
 
@@ -122,8 +168,9 @@ impl<'t> Piv<'t> {
     /// Selects the card manager, which ends the application's security state on cards that know no other way.
     pub(crate) fn deselect(&mut self) -> Result<(), Error> {
         self.selected = false;
+        self.exchange.leave_channel();
         let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(CARD_MANAGER.to_vec())).expect(0);
-        self.exchange.send(command).map(drop)
+        self.exchange(command).map(drop)
     }
 
     /// GET DATA: the whole answer, wrapper included. `None`: there is no such object, or it is empty.
@@ -131,16 +178,20 @@ impl<'t> Piv<'t> {
     /// # Errors
     /// [`Error::Refused`] with 6982 for an object that needs a PIN.
     pub fn get_data(&mut self, object: ObjectId) -> Result<Option<Vec<u8>>, Error> {
-        let response = self.exchange.send(get_data(object, 0).long())?;
+        let response = self.exchange(get_data(object, 0).long())?;
         let Some(answer) = present("GET DATA", &response)? else { return Ok(None) };
         Ok(object.content(answer)?.is_some().then(|| answer.to_vec()))
     }
 
-    /// GET DATA with a short Le: the first `length` bytes of the answer (0: one block), the rest abandoned.
+    /// GET DATA with a short Le: the first `length` bytes of the answer (0: one block), the rest abandoned. In secure
+    /// messaging the whole answer: its checksum covers all of it.
     ///
     /// # Errors
     /// As [`Piv::get_data`].
     pub fn head(&mut self, object: ObjectId, length: u8) -> Result<Option<Vec<u8>>, Error> {
+        if self.exchange.is_protected() {
+            return self.get_data(object);
+        }
         let mut response = self.exchange.send_first(get_data(object, length))?;
         if length != 0 && response.status == StatusWord::WRONG_LENGTH {
             response = self.exchange.send_first(get_data(object, 0))?;
@@ -155,11 +206,12 @@ impl<'t> Piv<'t> {
     /// Of the link alone: a card that refuses has told nothing.
     pub(crate) fn properties(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let command = match self.family {
+            _ if self.exchange.is_protected() => return Ok(None),
             Family::Standard => return Ok(None),
             Family::C2300 => get_data(ObjectId::PIV_PROPERTIES, 0),
             Family::C4000 => Command { cla: 0x80, ..Command::new(GET_PIV_PROPERTIES, 0x00, 0x00) }.expect(0),
         };
-        let response = self.exchange.send(command)?;
+        let response = self.exchange(command)?;
         Ok((response.status == StatusWord::OK).then(|| response.data.to_vec()))
     }
 
@@ -171,7 +223,7 @@ impl<'t> Piv<'t> {
         self.reselect()?;
         let command = Command::new(VERIFY, 0x00, reference.number());
         self.sent_pin = true;
-        let response = self.exchange.send(command.data(Zeroizing::new(pin.bytes().to_vec())))?;
+        let response = self.exchange(command.data(Zeroizing::new(pin.bytes().to_vec())))?;
         pin_result("VERIFY", response.status)
     }
 
@@ -180,7 +232,7 @@ impl<'t> Piv<'t> {
     /// # Errors
     /// [`Error::Refused`] for an answer that tells nothing.
     pub fn pin_state(&mut self, reference: PinReference) -> Result<PinState, Error> {
-        let status = self.exchange.send(Command::new(VERIFY, 0x00, reference.number()))?.status;
+        let status = self.exchange(Command::new(VERIFY, 0x00, reference.number()))?.status;
         match (status, status.retries()) {
             (StatusWord::OK, _) => Ok(PinState::Verified),
             (_, Some(0)) => Ok(PinState::Blocked),
@@ -195,7 +247,7 @@ impl<'t> Piv<'t> {
     /// # Errors
     /// Of the link alone.
     pub fn clear_pin_state(&mut self, reference: PinReference) -> Result<bool, Error> {
-        let response = self.exchange.send(Command::new(VERIFY, 0xFF, reference.number()))?;
+        let response = self.exchange(Command::new(VERIFY, 0xFF, reference.number()))?;
         Ok(response.status == StatusWord::OK || response.status.retries().is_some())
     }
 
@@ -209,9 +261,10 @@ impl<'t> Piv<'t> {
         old: &Pin,
         new: &Pin,
     ) -> Result<(), Error> {
+        self.reselect()?;
         let command = Command::new(CHANGE_REFERENCE_DATA, 0x00, reference.number());
         self.sent_pin = true;
-        let response = self.exchange.send(command.data(pair(old, new)))?;
+        let response = self.exchange(command.data(pair(old, new)))?;
         pin_result("CHANGE REFERENCE DATA", response.status)
     }
 
@@ -222,7 +275,7 @@ impl<'t> Piv<'t> {
     pub fn reset_retry_counter(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
         let command = Command::new(RESET_RETRY_COUNTER, 0x00, PinReference::Application.number());
         self.sent_pin = true;
-        let response = self.exchange.send(command.data(pair(puk, new)))?;
+        let response = self.exchange(command.data(pair(puk, new)))?;
         pin_result("RESET RETRY COUNTER", response.status)
     }
 
@@ -269,7 +322,7 @@ impl<'t> Piv<'t> {
         input: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let command = Command::new(GENERAL_AUTHENTICATE, algorithm.identifier(self.family), key.number());
-        let response = self.exchange.send(command.data(key::template(kind, input)).expect(0))?;
+        let response = self.exchange(command.data(key::template(kind, input)).expect(0))?;
         if response.status != StatusWord::OK {
             return Err(Error::refused("GENERAL AUTHENTICATE", response.status));
         }

@@ -5,16 +5,18 @@
 //! store, no log.
 
 mod keys;
+mod pairing;
 mod pins;
 
 use std::{sync::Arc, time::Duration};
 
-use link::{Card, Clock, LinkError, Store};
+use link::{Card, LinkError, Transmit};
 
 use self::keys::not_logged_in;
 use crate::{
-    Certificate, Error, Exchange, Family, KeyReference, ObjectId,
+    Certificate, Environment, Error, Exchange, Family, KeyReference, ObjectId, crescendo,
     known::{Known, State},
+    messaging::Messaging,
     piv::Piv,
 };
 
@@ -22,6 +24,7 @@ use crate::{
 pub struct Token {
     card: Box<dyn Card>,
     known: Known,
+    messaging: Messaging,
     /// SELECT was sent over this connection before, so that it may be left out where the answer proves itself.
     selected: bool,
 }
@@ -38,8 +41,10 @@ enum Start {
 impl Token {
     /// A token over this connection. Nothing is sent.
     #[must_use]
-    pub fn open(card: Box<dyn Card>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { known: Known::nothing(&*card, store, clock), card, selected: false }
+    pub fn open(card: Box<dyn Card>, environment: &Environment) -> Self {
+        let messaging = Messaging::new(environment, crescendo::is_contactless(card.atr()));
+        let known = Known::nothing(&*card, environment, messaging.access());
+        Self { card, known, messaging, selected: false }
     }
 
     /// The card's answer to reset.
@@ -202,9 +207,9 @@ impl Token {
         self.known.forget_everything();
     }
 
-    /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between: pcscd lets go of a
-    /// card before it resets it, as it does when a program dies that held it. Not once a PIN was sent, because nobody knows
-    /// whether it counted.
+    /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between (pcscd lets go of a
+    /// card before it resets it, as it does when a program dies that held it), or if the card let go of secure messaging
+    /// (as when another program began its own). Not once a PIN was sent, because nobody knows whether it counted.
     fn with_piv<T>(
         &mut self,
         start: Start,
@@ -212,12 +217,18 @@ impl Token {
     ) -> Result<T, Error> {
         let mut sent_pin = false;
         let result = self.hold(start, &work, &mut sent_pin);
-        if !matches!(result, Err(Error::Link(LinkError::Reset))) {
-            return result;
+        match &result {
+            Err(Error::Link(LinkError::Reset)) => self.note_reset(),
+            Err(Error::Channel(why)) if why.is_loss() => self.messaging.lose(),
+            _ => return result,
         }
-        self.known.note_reset();
-        self.selected = false;
         if sent_pin { result } else { self.hold(start, &work, &mut sent_pin) }
+    }
+
+    fn note_reset(&mut self) {
+        self.known.note_reset();
+        self.messaging.lose();
+        self.selected = false;
     }
 
     fn hold<T>(
@@ -226,26 +237,44 @@ impl Token {
         work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
         sent_pin: &mut bool,
     ) -> Result<T, Error> {
-        let Self { card, known, selected } = self;
+        let Self { card, known, messaging, selected } = self;
         known.prepare();
         let mut transaction = card.begin()?;
         if transaction.was_reset {
             known.note_reset();
+            messaging.lose();
             *selected = false;
         }
-        let mut exchange = Exchange::new(&mut *transaction.link);
-        exchange.extend(known.longest());
-        let mut piv = Piv::assumed(exchange, known.family);
-        let result = if start == Start::Assume && *selected { Ok(()) } else { piv.reselect() };
-        let result =
-            result.and_then(|()| known.confirm_identity(&mut piv)).and_then(|()| work(known, &mut piv));
-        *selected |= piv.is_selected();
+        let link = &mut *transaction.link;
+        let met = messaging.is_due();
+        let begun = if met { messaging.begin(link, known) } else { Ok(()) };
+        let meeting = messaging.take_trace();
+        let mut piv = Piv::assumed(exchange(link, messaging, known.longest()), known.family);
+        if met && begun.is_ok() && !piv.is_protected() {
+            piv.note_selected();
+        }
+        let is_assumed = piv.is_protected() || start == Start::Assume && *selected;
+        let result = begun
+            .and_then(|()| if is_assumed { Ok(()) } else { piv.reselect() })
+            .and_then(|()| known.confirm_identity(&mut piv))
+            .and_then(|()| work(known, &mut piv));
+        *selected = (*selected || piv.is_selected()) && !piv.is_protected();
         *sent_pin = piv.has_sent_pin();
         known.note_longest(piv.longest());
-        let trace = piv.into_trace();
+        let traces = [meeting, Some(piv.into_trace())];
         drop(transaction);
-        trace.emit();
+        traces.into_iter().flatten().for_each(|trace| trace.emit());
         known.save();
         result
     }
+}
+
+/// The way commands take: in secure messaging where there is a channel.
+fn exchange<'t>(link: &'t mut dyn Transmit, messaging: &'t mut Messaging, longest: usize) -> Exchange<'t> {
+    let mut exchange = match messaging.channel() {
+        Some(channel) => Exchange::protected(link, channel),
+        None => Exchange::new(link),
+    };
+    exchange.extend(longest);
+    exchange
 }

@@ -2,10 +2,10 @@
 
 mod lab;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use lab::{Lab, sign};
-use link::{Card, LinkError, Readers, Store, Transaction};
+use link::Store;
 use piv::{Error, KeyReference, ObjectId, Token};
 use sim::{Personality, Replacement, SimCard};
 
@@ -168,17 +168,13 @@ fn nothing_is_put_back_that_was_cleared_meanwhile() {
 fn what_was_read_over_contact_is_not_served_over_plain_contactless() {
     let lab = Lab::key_v3();
     listing(&lab);
-    let over_the_air = |lab: &Lab| {
-        let card = Contactless(lab.readers.connect(lab::READER).unwrap());
-        Token::open(Box::new(card), Arc::new(lab.store.clone()), Arc::new(lab.clock.clone()))
-    };
-    let mut token = over_the_air(&lab);
+    let mut token = lab.contactless_token();
     let (apdus, found) = lab.apdus(|| token.certificate(CARD).unwrap());
     assert!(apdus > 8 && found.is_some(), "read in full: {apdus}");
     assert_eq!(token.state().unwrap().label, None);
     // Nor the other way round.
     let before = lab.store.entries().len();
-    over_the_air(&lab).certificate(CARD).unwrap();
+    lab.contactless_token().certificate(CARD).unwrap();
     assert_eq!(lab.store.entries().len(), before);
     let contact = lab.store.entries().into_iter().filter(|entry| !entry.key.contains("contactless"));
     contact.for_each(|entry| lab.store.put(&entry.key, Vec::new()));
@@ -242,30 +238,5 @@ fn nothing_that_needs_a_pin_is_stored() {
         let read = token.object(ObjectId::from_tag(tag));
         assert!(read.is_ok() || matches!(read, Err(Error::Refused { .. } | Error::NotLoggedIn)));
         assert_eq!(lab.store.entries(), before);
-    }
-}
-
-/// A card in a contactless reader, as far as its answer to reset tells.
-struct Contactless(Box<dyn Card>);
-
-impl Card for Contactless {
-    fn atr(&self) -> &[u8] {
-        b"\x3B\x8A\x80\x01C2300-FIPS\x68"
-    }
-
-    fn reader(&self) -> &str {
-        self.0.reader()
-    }
-
-    fn insertion(&self) -> Option<&str> {
-        self.0.insertion()
-    }
-
-    fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
-        self.0.begin()
-    }
-
-    fn alone(&mut self) -> Result<bool, LinkError> {
-        self.0.alone()
     }
 }

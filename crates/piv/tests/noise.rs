@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lab::{pin, sign};
 use link::{Card, LinkError, Transaction, Transmit};
-use piv::{KeyReference, Token};
+use piv::{Environment, KeyReference, Token};
 use proptest::prelude::*;
 use sim::{SimClock, SimStore};
 
@@ -65,8 +65,8 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_answers_end_in_an_error(answers in proptest::collection::vec(answer(), 0..60)) {
-        let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::default()));
-        let mut token = Token::open(Box::new(Script(answers.into_iter())), store, clock);
+        let environment = Environment::new(Arc::new(SimStore::default()), Arc::new(SimClock::default()));
+        let mut token = Token::open(Box::new(Script(answers.into_iter())), &environment);
         let _ = token.state().cloned();
         let _ = token.find_retired();
         let _ = token.read_certificates(&token.keys());

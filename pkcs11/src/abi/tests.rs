@@ -12,8 +12,9 @@ use std::{
 };
 
 use cryptoki_sys::*;
-use link::{Card, Clock, LinkError, Reader, Readers};
+use link::{Card, LinkError, Reader, Readers};
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use piv::Environment;
 use sim::{Personality, SimCard, SimReaders};
 
 use super::{
@@ -50,16 +51,8 @@ fn list() -> &'static CK_FUNCTION_LIST_3_2 {
     }
 }
 
-struct NoTime;
-
-impl Clock for NoTime {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn date(&self) -> Duration {
-        Duration::ZERO
-    }
+fn environment() -> Environment {
+    Environment::new(Arc::new(sim::SimStore::default()), Arc::new(sim::SimClock::default()))
 }
 
 /// An initialised library, to itself.
@@ -69,8 +62,7 @@ impl Alone {
     fn over(readers: Arc<dyn Readers>) -> Self {
         static ONE: Mutex<()> = Mutex::new(());
         let alone = Self(ONE.lock());
-        install(|| Arc::new(Provider::new(readers, Arc::new(sim::SimStore::default()), Arc::new(NoTime))))
-            .unwrap();
+        install(|| Arc::new(Provider::new(readers, environment()))).unwrap();
         alone
     }
 

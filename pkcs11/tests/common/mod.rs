@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Settings, Template};
 use cryptoki_sys::*;
+use piv::Environment;
 use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
 pub(crate) const PIN: &[u8] = b"123456";
@@ -46,8 +47,7 @@ impl Bench {
     ) -> Self {
         let provider = Provider::with_settings(
             Arc::new(readers.clone()),
-            Arc::new(store.clone()),
-            Arc::new(clock.clone()),
+            Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
             settings,
         );
         Self { provider: Arc::new(provider), readers, card, store, clock }

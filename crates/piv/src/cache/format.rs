@@ -12,7 +12,7 @@ use super::{
 use crate::ObjectId;
 
 /// First bytes of the stored form; the last one is its version.
-const MAGIC: [u8; 8] = *b"crescnd\x02";
+const MAGIC: [u8; 8] = *b"crescnd\x03";
 /// In place of a length: an object that the card does not have.
 const ABSENT: u32 = u32::MAX;
 
@@ -43,6 +43,12 @@ impl TokenCache {
                 out.extend(content.0);
             }
         }
+        put_count(&mut out, self.checked.len());
+        for (object, (date, content)) in &self.checked {
+            out.extend(object.tag().to_be_bytes());
+            out.extend(date.as_secs().to_be_bytes());
+            out.extend(content.0);
+        }
         out.extend(Sha256::digest(&out));
         out
     }
@@ -66,6 +72,11 @@ impl TokenCache {
         }
         for _ in 0..counted(&mut rest, STAYS)? {
             cache.stays.push(stay(&mut rest)?);
+        }
+        for _ in 0..number(&mut rest)? {
+            let object = ObjectId::from_tag(number(&mut rest)?);
+            let date = Duration::from_secs(u64::from_be_bytes(*take(&mut rest)?));
+            cache.checked.insert(object, (date, Mark(*take(&mut rest)?)));
         }
         rest.is_empty().then_some(cache)
     }

@@ -172,7 +172,7 @@ fn every_flipped_bit_is_noticed() {
 proptest! {
     #[test]
     fn any_body_with_a_right_checksum_is_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let mut bytes = [&b"crescnd\x02"[..], &body].concat();
+        let mut bytes = [&b"crescnd\x03"[..], &body].concat();
         bytes.extend(Sha256::digest(&bytes));
         let _ = TokenCache::from_bytes(&bytes);
     }

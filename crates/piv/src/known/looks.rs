@@ -4,10 +4,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Known, LISTING};
-use crate::{Discovery, Error, KeyHistory, KeyReference, ObjectId, cache::Settled, piv::Piv};
+use crate::{Error, KeyHistory, KeyReference, ObjectId, cache::Settled, messaging::Access, piv::Piv};
 
 /// After this long other processes may have stored something new.
 const CONSULTING: Duration = Duration::from_secs(1);
+
+/// How long what was seen is believed over the virtual contact interface.
+const CHECKED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When objects were last looked at, or read, and by whom.
 #[derive(Default)]
@@ -77,19 +80,43 @@ impl Known {
     }
 
     /// Whether the last look at this object, by any process, is so old, or there was none.
+    ///
+    /// Over the virtual contact interface there is no short look: once in an insertion is enough there, and none is needed
+    /// for what was seen within a day, because the card has proved who it is.
     pub(crate) fn is_due(&self, object: ObjectId, age: Duration) -> bool {
-        self.looks.at(object).is_none_or(|at| self.now().saturating_sub(at) >= age)
+        match self.access {
+            Access::Vci => self.looks.at(object).is_none() && !self.was_checked(object),
+            _ => self.looks.at(object).is_none_or(|at| self.now().saturating_sub(at) >= age),
+        }
     }
 
     /// Whether this process has never seen this object on the card itself.
     pub(crate) fn is_unseen(&self, object: ObjectId) -> bool {
-        !self.looks.last.get(&object).is_some_and(|look| look.own)
+        match self.access {
+            Access::Vci => self.is_due(object, LISTING),
+            _ => !self.looks.last.get(&object).is_some_and(|look| look.own),
+        }
+    }
+
+    fn was_checked(&self, object: ObjectId) -> bool {
+        let checked = self.cache.checked(object);
+        checked.is_some_and(|at| self.clock.date().checked_sub(at).is_some_and(|age| age < CHECKED))
+    }
+
+    /// The card ends secure messaging over an object that it does not have: that is not asked for twice.
+    pub(super) fn note_absent(&mut self, object: ObjectId) {
+        self.cache.keep(object, None);
+        self.note_look(object);
     }
 
     /// This process has just seen what the object is.
     pub(super) fn note_look(&mut self, object: ObjectId) {
         let at = self.now();
         self.looks.last.insert(object, Look { at, own: true });
+        if self.access.is_full() {
+            self.cache.note_check(object, self.clock.date());
+            self.stored.unsaved = true;
+        }
         if let Some(stay) = &self.place.insertion {
             self.cache.note_look(stay, object, at);
             self.stored.unsaved = true;
@@ -159,10 +186,10 @@ impl Known {
 
     /// Where one object changed, those may have that no look is spent on.
     fn renew(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
-        if self.contactless || self.state.is_none() {
+        if self.access != Access::Contact || self.state.is_none() {
             return Ok(());
         }
-        let discovery = self.fresh(piv, ObjectId::DISCOVERY)?.and_then(|content| Discovery::parse(&content));
+        let discovery = self.discovery(piv)?;
         self.take_up_discovery(discovery);
         Ok(())
     }

@@ -22,6 +22,15 @@ pub(super) struct Stored {
     generation: Option<u64>,
 }
 
+impl Stored {
+    /// The card is about to be known under another name.
+    pub(super) fn leave(&mut self) {
+        self.name = None;
+        self.unsaved = false;
+        self.ready = None;
+    }
+}
+
 impl Known {
     /// Takes from the store what can be had before the card is asked who it is. Under the transaction there is no time for
     /// a disk.
@@ -146,9 +155,15 @@ impl Known {
         readable
     }
 
+    /// The label this card is known under where all of it can be read.
+    pub(super) fn known_label(&self) -> Option<String> {
+        let known = self.fetch(&hex(&self.stored.seat.guid?))?;
+        known.label().map(str::to_owned)
+    }
+
     /// The name of a card in the store. What anyone could have shown over plain contactless is kept apart.
     fn name(&self, guid: &[u8; 16]) -> String {
-        let access = if self.contactless { "-contactless" } else { "" };
+        let access = if self.access.is_full() { "" } else { "-contactless" };
         format!("{}{access}", hex(guid))
     }
 

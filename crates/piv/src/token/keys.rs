@@ -71,6 +71,7 @@ impl Token {
         self.demand_shown(key, public)?;
         self.demand_login(key, None)?;
         self.with_piv(Start::Select, |known, piv| {
+            known.demand_use(key)?;
             let object = key.certificate();
             let is_due = known.is_unseen(object) || known.is_due(object, AGREEMENT);
             if is_due && known.look(piv, &[object])? {
@@ -126,7 +127,8 @@ impl Token {
             if public.fits(input, &answer) { Ok(answer) } else { Err(Error::KeyChanged(key)) }
         };
         self.with_piv(Start::Assume, |known, piv| {
-            let fresh = piv.is_selected();
+            known.demand_use(key)?;
+            let fresh = piv.is_selected() || piv.is_protected();
             let first = attempt(piv);
             let answer = match first {
                 Err(Error::Link(_)) | Ok(_) => first,

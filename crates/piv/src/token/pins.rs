@@ -1,4 +1,5 @@
-//! Logging in and out, and changing PINs. No PIN goes over plain contactless.
+//! Logging in and out, and changing PINs. No PIN goes over plain contactless (SP 800-73-5 part 1, 5.5): the whole room could
+//! listen.
 
 use link::LinkError;
 
@@ -51,7 +52,9 @@ impl Token {
             return Ok(());
         }
         self.known.login.end();
-        self.with_piv(Start::Select, |known, piv| known.login.clear(piv))
+        let cleared = self.with_piv(Start::Select, |known, piv| known.login.clear(piv));
+        self.messaging.end();
+        cleared
     }
 
     /// Forgets PINs: the one kept here, and that any was verified on the card, by whatever program.
@@ -61,8 +64,8 @@ impl Token {
     pub fn forget_pins(&mut self) -> Result<(), Error> {
         self.known.login.end();
         self.known.login.forget_refusal();
-        self.demand_contact()?;
-        self.state()?;
+        self.messaging.end();
+        self.demand_pin_path()?;
         self.with_piv(Start::Select, |known, piv| known.login.clear(piv))
     }
 
@@ -86,10 +89,11 @@ impl Token {
     /// # Errors
     /// As [`Token::login`] for the old one; [`Error::Refused`] with 6A80 for a new one the card does not take.
     pub fn change_pin(&mut self, old: &Pin, new: &Pin) -> Result<(), Error> {
-        self.demand_contact()?;
+        self.demand_pin_path()?;
         self.known.login.refuse_again(old, self.known.now())?;
         let was_user = self.logged_in();
         self.with_piv(Start::Select, |known, piv| {
+            known.demand_pin_path()?;
             let result = piv.change_reference_data(known.login.reference(), old, new);
             known.login.note(old, &result, known.now());
             result
@@ -105,7 +109,8 @@ impl Token {
     /// # Errors
     /// As [`Token::unblock_pin`].
     pub fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<(), Error> {
-        self.demand_contact()?;
+        self.state()?;
+        self.known.demand_contact()?;
         self.with_piv(Start::Select, |_, piv| piv.change_reference_data(PinReference::Puk, old, new))
     }
 
@@ -114,7 +119,8 @@ impl Token {
     /// # Errors
     /// [`Error::WrongPin`] and [`Error::Blocked`] about the PUK; [`Error::NotFound`] where the card has none.
     pub fn unblock_pin(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
-        self.demand_contact()?;
+        self.state()?;
+        self.known.demand_contact()?;
         self.with_piv(Start::Select, |known, piv| {
             piv.reset_retry_counter(puk, new)?;
             known.login.forget_refusal();
@@ -123,23 +129,31 @@ impl Token {
     }
 
     fn verify(&mut self, pin: &Pin) -> Result<(), Error> {
-        self.demand_contact()?;
-        self.state()?;
+        self.demand_pin_path()?;
         let now = self.known.now();
         self.known.login.refuse_again(pin, now)?;
-        match self.with_piv(Start::Select, |known, piv| known.login.verify(piv, pin, now)) {
-            Err(Error::Link(LinkError::Reset)) => {
-                self.with_piv(Start::Select, |known, piv| known.login.verify_uncounted(piv, pin, now))
-            }
-            told => told,
+        let verified = self.with_piv(Start::Select, |known, piv| {
+            known.demand_pin_path()?;
+            known.login.verify(piv, pin, now)
+        });
+        let is_lost = match &verified {
+            Err(Error::Link(LinkError::Reset)) => true,
+            Err(Error::Channel(why)) => why.is_loss(),
+            _ => false,
+        };
+        if !is_lost {
+            return verified;
         }
+        self.with_piv(Start::Select, |known, piv| {
+            known.demand_pin_path()?;
+            known.login.verify_uncounted(piv, pin, now)
+        })
     }
 
-    /// No PIN goes over plain contactless (SP 800-73-5 part 1, 5.5): the whole room could listen.
-    fn demand_contact(&self) -> Result<(), Error> {
-        if self.known.is_contactless() {
-            return Err(Error::Unsupported("a PIN over plain contactless"));
-        }
-        Ok(())
+    /// Before a PIN is asked of nobody in vain. What failed before is tried again by the command that needs it.
+    fn demand_pin_path(&mut self) -> Result<(), Error> {
+        self.messaging.try_again();
+        self.state()?;
+        if self.messaging.is_due() { Ok(()) } else { self.known.demand_pin_path() }
     }
 }

@@ -281,13 +281,7 @@ fn a_forked_child_starts_anew() {
                 call!(C_Finalize(null_mut())),
             ];
             let readers = SimReaders::with("Reader", &SimCard::new(Personality::piv()));
-            let again = install(|| {
-                Arc::new(Provider::new(
-                    Arc::new(readers),
-                    Arc::new(sim::SimStore::default()),
-                    Arc::new(NoTime),
-                ))
-            });
+            let again = install(|| Arc::new(Provider::new(Arc::new(readers), environment())));
             login(open());
             i32::from(uninitialised != [CKR_CRYPTOKI_NOT_INITIALIZED; 3] || again.is_err())
         });
