@@ -4,6 +4,7 @@ mod certificates;
 mod chains;
 mod real;
 mod session;
+mod signatures;
 mod vectors;
 
 use rand_core::{CryptoRng, RngCore};

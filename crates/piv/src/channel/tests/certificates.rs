@@ -72,6 +72,25 @@ fn a_certificate_is_not_signed_by_another_signer() {
 }
 
 #[test]
+fn a_right_signature_under_another_name_does_not_count() {
+    let key = |chain: &str| {
+        let der = at(&file(Suite::Cs2), &format!("{chain}/content_signer_certificate"));
+        crate::Certificate::parse(&der).unwrap().key
+    };
+    let card = Cvc::card(&cvc(Suite::Cs2, DIRECT)).unwrap();
+    assert!(card.is_signed_by(id("2D2FAAF21C6CEE61"), &key(DIRECT)));
+    assert!(!card.is_signed_by(id("2D2FAAF21C6CEE62"), &key(DIRECT)));
+    let intermediate = at(&file(Suite::Cs2), "/cvc_with_intermediate/intermediate_CVC");
+    let intermediate = Cvc::intermediate(&intermediate).unwrap();
+    assert!(intermediate.is_signed_by_rsa(id("4DE266E4DF885311"), &key(INTERMEDIATE)));
+    assert!(!intermediate.is_signed_by_rsa(id("4DE266E4DF885312"), &key(INTERMEDIATE)));
+}
+
+fn id(text: &str) -> [u8; 8] {
+    hex(text).try_into().unwrap()
+}
+
+#[test]
 fn every_flipped_bit_of_a_certificate_is_refused() {
     for suite in SUITES {
         for chain in [DIRECT, INTERMEDIATE] {

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use const_oid::{AssociatedOid, ObjectIdentifier, db::rfc5912::ECDSA_WITH_SHA_256};
+use const_oid::{
+    AssociatedOid, ObjectIdentifier,
+    db::rfc5912::{ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384},
+};
 use der::{
     Encode,
     asn1::{BitString, OctetString},
@@ -34,6 +37,8 @@ struct Draft {
     issuer: &'static str,
     /// Whose key signs, if it is not the issuer's.
     signer: &'static str,
+    /// What the certificate says it is signed with; it is signed with ECDSA and SHA-256.
+    algorithm: ObjectIdentifier,
     validity: [u64; 2],
     extensions: Vec<Extension>,
 }
@@ -64,12 +69,13 @@ fn constraints(ca: bool, path_len_constraint: Option<u8>) -> Extension {
 /// A content signer.
 fn leaf(issuer: &'static str) -> Draft {
     let extensions = vec![usage(KeyUsages::DigitalSignature), purpose(CONTENT_SIGNING)];
-    Draft { subject: "leaf", issuer, signer: issuer, validity: [NOW - 100, NOW + 100], extensions }
+    Draft { subject: "leaf", extensions, ..ca("leaf", issuer) }
 }
 
 fn ca(subject: &'static str, issuer: &'static str) -> Draft {
     let extensions = vec![constraints(true, None), usage(KeyUsages::KeyCertSign | KeyUsages::CRLSign)];
-    Draft { subject, issuer, signer: issuer, validity: [NOW - 100, NOW + 100], extensions }
+    let validity = [NOW - 100, NOW + 100];
+    Draft { subject, issuer, signer: issuer, algorithm: ECDSA_WITH_SHA_256, validity, extensions }
 }
 
 impl Draft {
@@ -90,7 +96,7 @@ impl Draft {
         let tbs = TbsCertificate {
             version: Version::V3,
             serial_number: SerialNumber::new(&[1]).unwrap(),
-            signature: algorithm.clone(),
+            signature: AlgorithmIdentifierOwned { oid: self.algorithm, parameters: None },
             issuer: name(self.issuer),
             validity: Validity { not_before: time(self.validity[0]), not_after: time(self.validity[1]) },
             subject: name(self.subject),
@@ -165,6 +171,12 @@ fn every_signature_of_a_chain_has_to_be_right() {
         chain[wrong].signer = "mallory";
         assert_eq!(vouch(&chain[0], &chain[1..]), Err("a signature in its chain is wrong"), "{wrong}");
     }
+}
+
+#[test]
+fn a_certificate_tells_one_signature_algorithm() {
+    let leaf = Draft { algorithm: ECDSA_WITH_SHA_384, ..leaf("root") };
+    assert!(Certified::parse(&leaf.der()).is_err());
 }
 
 #[test]
