@@ -162,7 +162,17 @@ fn card_meaning(function: Function, error: &piv::Error) -> CK_RV {
     match error {
         error if error.is_removal() => meaning(function, &Error::Removed),
         // The last try is gone with this PIN: a user who types on must learn that now.
-        piv::Error::WrongPin { retries: 0 } | piv::Error::Blocked if function.takes_pin() => CKR_PIN_LOCKED,
+        piv::Error::WrongPin { retries: 0 } | piv::Error::Blocked | piv::Error::ContactOnly
+            if function.takes_pin() =>
+        {
+            CKR_PIN_LOCKED
+        }
+        // A program that hears of a wrong PIN asks for the same again; this one wants something else.
+        piv::Error::PairingCodeNeeded if function.takes_pin() => CKR_FUNCTION_FAILED,
+        piv::Error::WrongPairingCode | piv::Error::PairingCodeFormat if function.takes_pin() => {
+            CKR_PIN_INCORRECT
+        }
+        piv::Error::PairingCodeNeeded | piv::Error::ContactOnly => CKR_USER_NOT_LOGGED_IN,
         // No list for C_Login has CKR_PIN_LEN_RANGE, and ssh and NSS ask again only after CKR_PIN_INCORRECT.
         piv::Error::WrongPin { .. } | piv::Error::PinFormat if function.takes_pin() => CKR_PIN_INCORRECT,
         piv::Error::WrongPin { .. } | piv::Error::Blocked | piv::Error::NotLoggedIn => CKR_USER_NOT_LOGGED_IN,
@@ -222,6 +232,10 @@ mod tests {
             piv::Error::WrongPin { retries: 0 },
             piv::Error::Blocked,
             piv::Error::NotLoggedIn,
+            piv::Error::ContactOnly,
+            piv::Error::WrongPairingCode,
+            piv::Error::PairingCodeFormat,
+            piv::Error::Channel(piv::ChannelError::Checksum),
             piv::Error::NotPiv,
             piv::Error::NotFound,
             piv::Error::PinFormat,
@@ -321,5 +335,10 @@ mod tests {
             CKR_DEVICE_ERROR
         );
         assert_eq!(rv(Function::Login, &Error::Card(piv::Error::PinFormat)), CKR_PIN_INCORRECT);
+        let code = |error| rv(Function::Login, &Error::Card(error));
+        assert_eq!(code(piv::Error::PairingCodeNeeded), CKR_FUNCTION_FAILED);
+        assert_eq!(code(piv::Error::WrongPairingCode), CKR_PIN_INCORRECT);
+        assert_eq!(code(piv::Error::ContactOnly), CKR_PIN_LOCKED);
+        assert_eq!(rv(Function::Sign, &Error::Card(piv::Error::PairingCodeNeeded)), CKR_USER_NOT_LOGGED_IN);
     }
 }

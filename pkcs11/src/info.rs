@@ -7,6 +7,9 @@ use crate::{
     mechanism::{Mechanism, TABLE},
 };
 
+/// The longest text for C_Login while the card waits for its pairing code: that, a colon, and the PIN.
+const CODE_AND_PIN: CK_ULONG = 17;
+
 impl Provider {
     /// C_GetSlotInfo.
     ///
@@ -37,18 +40,19 @@ impl Provider {
         let view = slot.present()?;
         let facts = view.token.as_ref().ok_or(Error::NoToken)?;
         let (sessions, writable) = self.count_sessions(&slot);
-        let always = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_LOGIN_REQUIRED | CKF_RNG;
+        let always = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_RNG;
+        let login = if view.reach.takes_pin { CKF_LOGIN_REQUIRED } else { 0 };
         Ok(CK_TOKEN_INFO {
             label: padded(&facts.label),
             manufacturerID: padded("piv_II"),
             model: padded(&facts.model),
             serialNumber: padded(&facts.serial),
-            flags: always | view.pin_flags(),
+            flags: always | login | view.pin_flags(),
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
             ulSessionCount: sessions,
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
             ulRwSessionCount: writable,
-            ulMaxPinLen: 8,
+            ulMaxPinLen: if view.reach.wants_code { CODE_AND_PIN } else { 8 },
             ulMinPinLen: 6,
             ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
             ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,

@@ -1,7 +1,7 @@
 //! Logging in and out, and the PIN.
 
 use cryptoki_sys::*;
-use piv::Pin;
+use piv::{PairingCode, Pin};
 
 use crate::{Error, Input, Provider, session::Session};
 
@@ -153,8 +153,17 @@ fn login_user(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
     if view.officer {
         return Err(Error::OtherLoggedIn);
     }
-    let pin = pin(entered)?;
-    session.slot.with_token(session.insertion, |token| token.login(&pin))
+    let (code, pin) = code_and_pin(entered)?;
+    let result = session.slot.with_token(session.insertion, |token| {
+        code.as_ref().map_or(Ok(()), |code| token.pair(code))?;
+        token.login(&pin)
+    });
+    // A program's dialog has no words for this.
+    if let Err(Error::Card(error @ (piv::Error::PairingCodeNeeded | piv::Error::WrongPairingCode))) = &result
+    {
+        tracing::error!("{error}");
+    }
+    result
 }
 
 /// The PIN for one use of a key that asks each time. It stays with the operation it was entered for.
@@ -166,10 +175,20 @@ fn consent(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
     let mut waiting = [signing, decrypting].into_iter().flatten();
     let (_, place) =
         waiting.find(|(key, _)| key.reference.always_authenticates()).ok_or(Error::OperationMissing)?;
-    let pin = pin(entered)?;
+    let (_, pin) = code_and_pin(entered)?;
     session.slot.with_token(session.insertion, |token| token.consent(&pin))?;
     *place = Some(pin);
     Ok(())
+}
+
+/// What a person enters into the PIN dialog of any program: the PIN; or, for a card on a contactless reader, its pairing code
+/// first and a colon between them.
+fn code_and_pin(entered: &Input<'_>) -> Result<(Option<PairingCode>, Pin), Error> {
+    let text = entered.bytes()?;
+    match text.iter().position(|byte| *byte == b':') {
+        Some(colon) => Ok((Some(PairingCode::new(&text[..colon])?), Pin::new(&text[colon + 1..])?)),
+        None => Ok((None, Pin::new(text)?)),
+    }
 }
 
 fn pin(entered: &Input<'_>) -> Result<Pin, Error> {

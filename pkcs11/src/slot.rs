@@ -16,7 +16,7 @@ use piv::{Environment, KeyReference, Pin, Token};
 use crate::{
     Error, Settings,
     data::Container,
-    view::{Facts, Seen, Sight, View},
+    view::{Facts, Reach, Seen, Sight, View},
 };
 
 /// After this long a listing looks at the card again.
@@ -291,6 +291,7 @@ impl Slot {
         let Held { token, puk, .. } = held;
         let loaded = error.is_none() || self.view().token.is_some();
         let state = if loaded { token.state().ok().cloned() } else { None };
+        let reach = Reach::of(token);
         self.change(insertion, |view| {
             if token.logged_in() {
                 view.logged_in = true;
@@ -298,6 +299,7 @@ impl Slot {
                 view.log_out();
             }
             view.officer = puk.is_some();
+            view.set_reach(reach);
             match error {
                 Some(piv::Error::NotPiv) => view.foreign = true,
                 Some(piv::Error::KeyChanged(key)) => view.forget(*key),

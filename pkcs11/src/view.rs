@@ -9,7 +9,7 @@ use std::{
 
 use cryptoki_sys::*;
 use link::Reader;
-use piv::{Certificate, KeyReference, ObjectId, PinState, State, crescendo};
+use piv::{Certificate, KeyReference, ObjectId, PinState, State, Token, crescendo};
 
 use crate::{
     Settings,
@@ -43,6 +43,8 @@ pub(crate) struct View {
     /// What the token tells of itself, once it was asked.
     pub token: Option<Arc<Facts>>,
     pub pin: Option<PinState>,
+    /// How the token can be reached.
+    pub reach: Reach,
     /// The most tries this card ever showed: fewer means that someone entered a wrong PIN.
     most_tries: u8,
     pub logged_in: bool,
@@ -62,6 +64,27 @@ pub(crate) struct View {
     /// What was derived or unwrapped, with the session it goes with.
     secrets: Vec<(CK_SESSION_HANDLE, Arc<Object>)>,
     next_handle: CK_OBJECT_HANDLE,
+}
+
+/// How a token can be reached, which over contactless depends on its pairing code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// There is a way for a PIN.
+    pub takes_pin: bool,
+    /// The card waits for its pairing code.
+    pub wants_code: bool,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { takes_pin: true, wants_code: false }
+    }
+}
+
+impl Reach {
+    pub(crate) fn of(token: &Token) -> Self {
+        Self { takes_pin: token.takes_pin(), wants_code: token.needs_pairing_code() }
+    }
 }
 
 /// The container of a key's certificate, and the objects it is shown as.
@@ -127,6 +150,7 @@ impl View {
             foreign: false,
             token: None,
             pin: None,
+            reach: Reach::default(),
             most_tries: 0,
             logged_in: false,
             officer: false,
@@ -165,6 +189,7 @@ impl View {
     pub(crate) fn pin_flags(&self) -> CK_FLAGS {
         let user = match self.pin {
             Some(PinState::Blocked | PinState::Tries(0)) => CKF_USER_PIN_LOCKED,
+            Some(PinState::ContactOnly) => CKF_USER_PIN_COUNT_LOW,
             Some(PinState::Tries(1)) => CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY,
             Some(PinState::Tries(tries)) if tries < 3 || tries < self.most_tries => CKF_USER_PIN_COUNT_LOW,
             _ => 0,
@@ -214,6 +239,13 @@ impl View {
 
     pub(crate) fn note_seen(&mut self, key: KeyReference) {
         self.seen.insert(key);
+    }
+
+    /// Takes up how the token can be reached now; another way shows other objects.
+    pub(crate) fn set_reach(&mut self, reach: Reach) {
+        if std::mem::replace(&mut self.reach, reach) != reach {
+            self.doubt();
+        }
     }
 
     /// Everything is due for a look.

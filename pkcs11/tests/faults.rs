@@ -66,11 +66,9 @@ impl World {
         let readers = SimReaders::with(READER, &card);
         let trap = Trap::over(readers.clone());
         let (store, clock) = (SimStore::default(), SimClock::default());
-        let provider = Provider::new(
-            Arc::new(trap.clone()),
-            Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
-        );
-        Self { bench: Bench { provider: Arc::new(provider), readers, card, store, clock }, trap }
+        let environment = Environment::new(Arc::new(store.clone()), Arc::new(clock.clone()));
+        let provider = Provider::new(Arc::new(trap.clone()), environment.clone());
+        Self { bench: Bench { provider: Arc::new(provider), readers, card, environment, store, clock }, trap }
     }
 
     /// What an event does, to be called from anywhere.

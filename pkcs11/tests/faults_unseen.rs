@@ -19,11 +19,9 @@ fn bench(card: &SimCard) -> (Bench, Trap) {
     let readers = SimReaders::with(READER, card);
     let trap = Trap::over(readers.clone());
     let (store, clock) = (SimStore::default(), SimClock::default());
-    let provider = Provider::new(
-        Arc::new(trap.clone()),
-        Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
-    );
-    (Bench { provider: Arc::new(provider), readers, card: card.clone(), store, clock }, trap)
+    let environment = Environment::new(Arc::new(store.clone()), Arc::new(clock.clone()));
+    let provider = Provider::new(Arc::new(trap.clone()), environment.clone());
+    (Bench { provider: Arc::new(provider), readers, card: card.clone(), environment, store, clock }, trap)
 }
 
 fn serial(bench: &Bench) -> [u8; 16] {

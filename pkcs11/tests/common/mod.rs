@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crescendo_pkcs11::{Error, Given, Input, Output, Parameter, Provider, Settings, Template};
 use cryptoki_sys::*;
-use piv::Environment;
-use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
+use piv::{Environment, MessagingPolicy};
+use sim::{Interface, Personality, SecureMessaging, SimCard, SimClock, SimCodes, SimReaders, SimStore};
 
 pub(crate) const PIN: &[u8] = b"123456";
 pub(crate) const READER: &str = "Virtual Reader 00";
@@ -20,6 +20,7 @@ pub(crate) struct Bench {
     pub(crate) provider: Arc<Provider>,
     pub(crate) readers: SimReaders,
     pub(crate) card: SimCard,
+    pub(crate) environment: Environment,
     pub(crate) store: SimStore,
     pub(crate) clock: SimClock,
 }
@@ -34,29 +35,47 @@ impl Bench {
     }
 
     pub(crate) fn with_settings(card: SimCard, settings: Settings) -> Self {
+        let (store, clock) = (SimStore::default(), SimClock::default());
+        let environment = Environment::new(Arc::new(store.clone()), Arc::new(clock.clone()));
         let readers = SimReaders::with(READER, &card);
-        Self::sharing(card, readers, SimStore::default(), SimClock::default(), settings)
+        Self::on(card, readers, environment, store, clock, settings)
     }
 
-    fn sharing(
+    /// A dual-interface card on a contactless reader, on a machine that trusts the lab's authority.
+    pub(crate) fn contactless(change: impl FnOnce(&mut SecureMessaging)) -> Self {
+        let mut personality = Personality::piv_dual();
+        change(&mut personality.secure_messaging);
+        let card = SimCard::new(personality);
+        card.set_interface(Interface::Contactless);
+        let mut policy = MessagingPolicy::default();
+        policy.anchors.add_pem(sim::fixture::vci_anchor()).unwrap();
+        let (store, clock) = (SimStore::default(), SimClock::default());
+        let environment = Environment {
+            codes: Arc::new(SimCodes::default()),
+            messaging: Arc::new(policy),
+            ..Environment::new(Arc::new(store.clone()), Arc::new(clock.clone()))
+        };
+        let readers = SimReaders::with(READER, &card);
+        Self::on(card, readers, environment, store, clock, Settings::default())
+    }
+
+    fn on(
         card: SimCard,
         readers: SimReaders,
+        environment: Environment,
         store: SimStore,
         clock: SimClock,
         settings: Settings,
     ) -> Self {
-        let provider = Provider::with_settings(
-            Arc::new(readers.clone()),
-            Environment::new(Arc::new(store.clone()), Arc::new(clock.clone())),
-            settings,
-        );
-        Self { provider: Arc::new(provider), readers, card, store, clock }
+        let provider = Provider::with_settings(Arc::new(readers.clone()), environment.clone(), settings);
+        Self { provider: Arc::new(provider), readers, card, environment, store, clock }
     }
 
     /// Another program on the same machine, with the same card in the reader.
     pub(crate) fn another(&self) -> Self {
-        let Self { card, readers, store, clock, .. } = self;
-        Self::sharing(card.clone(), readers.clone(), store.clone(), clock.clone(), Settings::default())
+        let Self { card, readers, environment, store, clock, .. } = self;
+        let (store, clock) = (store.clone(), clock.clone());
+        Self::on(card.clone(), readers.clone(), environment.clone(), store, clock, Settings::default())
     }
 
     /// The APDUs since this was last asked.

@@ -60,6 +60,11 @@ impl Known {
         self.stored.leave();
     }
 
+    /// Whether there should be secure messaging, and is none.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.barred.is_some()
+    }
+
     /// A PIN goes over contact, or through the virtual contact interface.
     pub(crate) fn demand_pin_path(&self) -> Result<(), Error> {
         match (self.barred, self.access) {

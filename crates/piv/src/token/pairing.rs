@@ -13,6 +13,13 @@ impl Token {
         self.known.access() == Access::Unpaired
     }
 
+    /// Whether there is a way for a PIN to this card, or should be one: over contactless without a virtual contact interface
+    /// there is none.
+    #[must_use]
+    pub fn takes_pin(&self) -> bool {
+        self.known.access() != Access::Plain || self.known.is_barred()
+    }
+
     /// Whether the card is spoken to through its virtual contact interface. Known after [`Token::state`].
     #[must_use]
     pub fn has_vci(&self) -> bool {
