@@ -9,6 +9,19 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+/// What whoever runs the tests may have set for programs of their own.
+const SETTINGS: [&str; 9] = [
+    "CACHE_DIRECTORY",
+    "CRESCENDO_CACHE",
+    "CRESCENDO_INTERFACE",
+    "CRESCENDO_LOG",
+    "CRESCENDO_PIN_CACHE",
+    "CRESCENDO_REPLAY_PIN",
+    "CRESCENDO_VCI",
+    "CRESCENDO_VCI_TRUST",
+    "STATE_DIRECTORY",
+];
+
 /// A program about to run. It is ended after a minute.
 #[derive(Debug)]
 pub struct Program {
@@ -57,7 +70,7 @@ impl Program {
     fn with(mut command: Command, environment: &[(&'static str, PathBuf)]) -> Self {
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.env("LC_ALL", "C");
-        for setting in ["CRESCENDO_LOG", "CRESCENDO_PIN_CACHE", "CRESCENDO_REPLAY_PIN"] {
+        for setting in SETTINGS {
             command.env_remove(setting);
         }
         Self { command, input: Vec::new() }

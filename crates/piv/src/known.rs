@@ -50,6 +50,8 @@ pub(crate) struct Known {
     state: Option<State>,
     cache: TokenCache,
     stored: Stored,
+    /// What told programs to forget PINs, when this one began to keep one.
+    forgotten: Option<Vec<u8>>,
     /// The longest command in bytes, as far as is known what card and reader take.
     longest: usize,
     certificates: Certificates,
@@ -85,6 +87,7 @@ impl Known {
             state: None,
             cache: TokenCache::default(),
             stored: Stored::default(),
+            forgotten: None,
             longest: SHORT_COMMAND,
             certificates: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -190,6 +193,18 @@ impl Known {
 
     fn discovery(&mut self, piv: &mut Piv<'_>) -> Result<Option<Discovery>, Error> {
         Ok(self.fresh(piv, ObjectId::DISCOVERY)?.and_then(|content| Discovery::parse(&content)))
+    }
+
+    /// Logs in again, by the rules of [`crate::login`].
+    pub(crate) fn restore_login(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        self.heed_forgetting();
+        self.login.restore(piv, self.clock.now())
+    }
+
+    /// Sends the kept PIN for one use of a key, by the same rules.
+    pub(crate) fn replay_login(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        self.heed_forgetting();
+        self.login.replay(piv, self.clock.now())
     }
 
     fn take_up_history(&mut self, history: Option<KeyHistory>) {

@@ -204,6 +204,22 @@ fn whatever_became_of_what_was_stored_the_card_is_shown_as_it_is() {
 }
 
 #[test]
+fn no_cut_and_no_flipped_byte_of_a_whole_file_is_believed() {
+    let lab = Lab::key_v3();
+    listing(&lab);
+    let entries = lab.store.entries();
+    let key = &entries.iter().find(|entry| !entry.key.starts_with("seat")).unwrap().key;
+    let mut content = lab.store.load(key).unwrap();
+    assert!(piv::TokenCache::from_bytes(&content).is_some() && content.len() > 6000);
+    for at in 0..content.len() {
+        assert!(piv::TokenCache::from_bytes(&content[..at]).is_none());
+        content[at] ^= 0x40;
+        assert!(piv::TokenCache::from_bytes(&content).is_none());
+        content[at] ^= 0x40;
+    }
+}
+
+#[test]
 fn the_file_of_another_card_tells_nothing_that_is_not_looked_at() {
     let lab = Lab::key_v3();
     let mut other = SimCard::new(Personality::key_v3());

@@ -153,3 +153,19 @@ fn a_pin_is_changed_and_unblocked() {
     token.unblock_pin(&piv::Pin::puk(b"12345678").unwrap(), &pin("111111")).unwrap();
     token.login(&pin("111111")).unwrap();
 }
+
+#[test]
+fn whoever_says_so_makes_every_program_forget_its_pin() {
+    let lab = Lab::key_v3();
+    let mut one = lab.user();
+    let mut other = lab.token();
+    other.forget_pins().unwrap();
+    assert!(!lab.card.verified() && other.state().unwrap().pin != PinState::Verified);
+    let verifies = lab.card.counts().verifies;
+    let refused = sign(&mut one, AUTHENTICATION, &BLOCK, None);
+    assert!(matches!(refused, Err(Error::NotLoggedIn)), "the other program's PIN is forgotten too");
+    assert_eq!(lab.card.counts().verifies, verifies);
+    one.login(&pin("123456")).unwrap();
+    lab.card.reset();
+    assert!(sign(&mut one, AUTHENTICATION, &BLOCK, None).is_ok());
+}

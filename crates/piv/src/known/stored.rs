@@ -7,6 +7,9 @@ use crate::{
     seat::Seat,
 };
 
+/// Whoever finds another value here than at login forgets the PIN.
+const FORGET_PINS: &str = "forget-pins";
+
 /// How this card's part of the store stands.
 #[derive(Default)]
 pub(super) struct Stored {
@@ -173,6 +176,26 @@ impl Known {
 
     fn fetch(&self, name: &str) -> Option<TokenCache> {
         TokenCache::from_bytes(&self.store.load(name)?)
+    }
+
+    /// Tells all programs of this user to forget the PINs they keep.
+    pub(crate) fn tell_forgetting(&self) {
+        let mut mark = [0; 16];
+        if getrandom::getrandom(&mut mark).is_ok() {
+            self.store.update(FORGET_PINS, &mut |_| Some(mark.to_vec()));
+        }
+    }
+
+    /// A PIN is kept from now on, until somebody says so again.
+    pub(crate) fn note_forgetting(&mut self) {
+        self.forgotten = self.store.load(FORGET_PINS);
+    }
+
+    /// A kept PIN is not sent again after somebody said that PINs are to be forgotten.
+    pub(crate) fn heed_forgetting(&mut self) {
+        if self.login.is_user() && self.store.load(FORGET_PINS) != self.forgotten {
+            self.login.end();
+        }
     }
 
     /// The longest command this card takes in this reader, as far as it is known, in bytes.

@@ -79,7 +79,7 @@ impl Token {
             }
             let secret = match piv.agree(key, algorithm, point) {
                 Err(error) if lost_login(&error) => {
-                    known.login.restore(piv, known.now())?;
+                    known.restore_login(piv)?;
                     piv.agree(key, algorithm, point)
                 }
                 other => other,
@@ -153,7 +153,7 @@ fn again(
         let doubtful = !fresh && matches!(error, Error::Refused { .. });
         match consent {
             Some(pin) => known.login.verify(piv, pin, known.now()).map_err(|_| Error::NotLoggedIn)?,
-            None if known.login.replays && known.login.is_user() => known.login.replay(piv, known.now())?,
+            None if known.login.replays && known.login.is_user() => known.replay_login(piv)?,
             None => return Err(if doubtful { Error::NotLoggedIn } else { not_logged_in(error) }),
         }
         return attempt(piv);
@@ -166,7 +166,7 @@ fn again(
     };
     match second {
         Err(error) if lost_login(&error) && key.needs_pin() => {
-            known.login.restore(piv, known.now())?;
+            known.restore_login(piv)?;
             attempt(piv)
         }
         other => other,

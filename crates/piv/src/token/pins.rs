@@ -13,6 +13,7 @@ impl Token {
     /// [`Error::WrongPin`] (without another try if the card refused this PIN moments ago), [`Error::Blocked`].
     pub fn login(&mut self, pin: &Pin) -> Result<(), Error> {
         self.verify(pin)?;
+        self.known.note_forgetting();
         self.known.login.begin(pin, self.known.now());
         Ok(())
     }
@@ -57,7 +58,8 @@ impl Token {
         cleared
     }
 
-    /// Forgets PINs: the one kept here, and that any was verified on the card, by whatever program.
+    /// Forgets PINs: the one kept here, those that other programs of this user keep, and that any was verified on the card,
+    /// by whatever program.
     ///
     /// # Errors
     /// Of the link; [`Error::Unsupported`] over plain contactless, where no PIN is ever verified.
@@ -66,7 +68,11 @@ impl Token {
         self.known.login.forget_refusal();
         self.messaging.end();
         self.demand_pin_path()?;
-        self.with_piv(Start::Select, |known, piv| known.login.clear(piv))
+        self.known.tell_forgetting();
+        self.with_piv(Start::Select, |known, piv| {
+            known.login.clear(piv)?;
+            known.login.ask(piv).map(drop)
+        })
     }
 
     /// Ends the login here, and on the card unless another program is connected to it: that one's login is not ours to
