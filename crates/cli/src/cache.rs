@@ -148,7 +148,7 @@ fn forgotten_text(device: &Owner) -> String {
     let id = device.id.as_ref().map(|id| format!(", ID {}", plain(id))).unwrap_or_default();
     format!(
         "{}{id}, in {}: logged out. The next use of its keys needs the PIN.\n\
-         A program that keeps the PIN itself can send it again, until it is closed.\n",
+         Programs that kept the PIN for this module have forgotten it.\n",
         plain(&device.name),
         plain(&device.reader)
     )

@@ -141,8 +141,8 @@ impl Device {
         self.with_token(|token| Ok(token.state()?.identity.as_ref().and_then(piv::Identity::guid)))
     }
 
-    /// Ends the login on the card, whichever program logged in: the next use of its keys needs the PIN again. A program
-    /// that keeps the PIN itself can send it again.
+    /// Ends the login on the card, whichever program logged in, and makes the programs of this user forget the PINs they
+    /// keep: the next use of its keys needs the PIN again.
     ///
     /// # Errors
     /// As [`Device::guid`]; [`Error::Card`] over plain contactless, where no PIN is ever verified.
