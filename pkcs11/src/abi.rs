@@ -28,7 +28,7 @@ use std::{
 
 use cryptoki_sys::*;
 use parking_lot::RwLock;
-use piv::Environment;
+use piv::{Environment, MessagingPolicy};
 
 use crate::{Error, Function, Provider, Settings, rv, settings::begin_log};
 
@@ -112,13 +112,22 @@ unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
         install(|| {
             begin_log();
             let settings = Settings::from_environment();
-            Arc::new(Provider::with_settings(
-                host::readers(),
-                Environment::new(host::store(), host::clock()),
-                settings,
-            ))
+            Arc::new(Provider::with_settings(host::readers(), environment(), settings))
         })
     })
+}
+
+/// What tokens need of this machine.
+fn environment() -> Environment {
+    let host::Messaging { anchors, first_use, contactless_is_contact, always } = host::messaging();
+    let policy = MessagingPolicy::with_anchors(&anchors);
+    Environment {
+        store: host::store(),
+        signers: host::signers(),
+        codes: host::codes(),
+        clock: host::clock(),
+        messaging: Arc::new(MessagingPolicy { first_use, contactless_is_contact, always, ..policy }),
+    }
 }
 
 /// We lock with the system's locks, always. Whoever offers only mutexes of its own cannot be served.

@@ -25,14 +25,17 @@ pub fn calls_while_idle(lab: &Lab, bench: &Path) -> Vec<String> {
     between(&trace).unwrap_or_else(|| panic!("no sleep of {IDLE:?}: {done}"))
 }
 
-/// The lines of a trace between the start and the end of the sleep, which is one line if nothing came between.
+/// The lines of a trace between the start and the end of the sleep, which is one line if nothing came between. Every line
+/// begins with its thread's number.
 fn between(trace: &str) -> Option<Vec<String>> {
     let asleep = format!("tv_sec={},", IDLE.as_secs());
     let mut lines = trace.lines().skip_while(|line| !(line.contains("nanosleep(") && line.contains(&asleep)));
-    if !lines.next()?.contains("<unfinished") {
+    let (thread, call) = lines.next()?.split_once(' ')?;
+    if !call.contains("<unfinished") {
         return Some(Vec::new());
     }
-    Some(lines.take_while(|line| !line.contains("nanosleep resumed")).map(String::from).collect())
+    let awake = |line: &&str| line.split(' ').next() == Some(thread) && line.contains("nanosleep resumed");
+    Some(lines.take_while(|line| !awake(line)).map(String::from).collect())
 }
 
 #[cfg(test)]
@@ -41,15 +44,18 @@ mod tests {
 
     #[test]
     fn a_sleep_that_nothing_interrupts_is_one_line() {
-        let trace = "1 read(3, \"\", 1) = 0\n1 clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=20, tv_nsec=0}, NULL) = 0\n1 close(3) = 0";
+        let trace = "1 read(3, \"\", 1) = 0\n\
+            1 clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=20, tv_nsec=0}, NULL) = 0\n1 close(3) = 0";
         assert_eq!(between(trace), Some(vec![]));
         assert_eq!(between("1 close(3) = 0"), None);
     }
 
     #[test]
     fn what_other_threads_do_meanwhile_is_between_the_halves() {
-        let trace = "1 clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=20, tv_nsec=0},  <unfinished ...>\n2 poll([], 0, 5) = 0\n\
-            1 <... clock_nanosleep resumed>NULL) = 0\n1 close(3) = 0";
-        assert_eq!(between(trace), Some(vec!["2 poll([], 0, 5) = 0".into()]));
+        let trace = "1 clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=20, tv_nsec=0},  <unfinished ...>\n\
+            2 <... clock_nanosleep resumed>NULL) = 0\n2 poll([], 0, 5) = 0\n\
+            1     <... clock_nanosleep resumed>NULL) = 0\n1 close(3) = 0";
+        let calls = between(trace).unwrap();
+        assert_eq!(calls, ["2 <... clock_nanosleep resumed>NULL) = 0", "2 poll([], 0, 5) = 0"]);
     }
 }

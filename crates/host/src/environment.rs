@@ -14,7 +14,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 }
 
 /// Whether this program has rights of its own: set-user-ID, set-group-ID, file capabilities.
-fn is_privileged() -> bool {
+pub(crate) fn is_privileged() -> bool {
     getuid() != geteuid() || getgid() != getegid() || is_secure().unwrap_or(true)
 }
 

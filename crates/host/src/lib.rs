@@ -6,10 +6,14 @@
 
 mod clock;
 mod environment;
+mod messaging;
 mod pcsc;
+mod session;
 mod store;
 
 use std::sync::Arc;
+
+pub use messaging::{Messaging, messaging};
 
 /// The readers of this machine, through PC/SC. The service is asked when something is first wanted of it, and found
 /// again after it was restarted.
@@ -30,6 +34,26 @@ pub fn readers() -> Arc<dyn link::Readers> {
 #[must_use]
 pub fn store() -> Arc<dyn link::Store> {
     store::open()
+}
+
+/// Who has signed which card, as learnt over contact, in files that all processes of this user share.
+///
+/// They are in the folder `crescendo/signers` in `$XDG_STATE_HOME`, else `~/.local/state`, else what systemd gives a
+/// service as `$STATE_DIRECTORY`, under the rules of [`store`] for folders. Nothing there is dropped to make room, and
+/// what clears or turns off the cache does not touch it. At most 1024 files; where there is no place, nothing is kept.
+#[must_use]
+pub fn signers() -> Arc<dyn link::Store> {
+    store::signers()
+}
+
+/// Pairing codes, for as long as this user is logged in to this machine.
+///
+/// They are in the folder `crescendo/pairing` in `$XDG_RUNTIME_DIR`, else `/run/user/UID`, one file for each card: only
+/// if that is in memory, ours, and open to nobody else. Else none are kept, as in a program with rights that its caller
+/// has not, and saving one says why.
+#[must_use]
+pub fn codes() -> Arc<dyn link::PairingCodes> {
+    Arc::new(session::SessionCodes::new())
 }
 
 /// The clock of this machine.

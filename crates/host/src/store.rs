@@ -2,17 +2,28 @@
 //! place for files.
 
 mod file;
-mod folder;
+pub(crate) mod folder;
 mod memory;
 mod place;
 
 use std::sync::Arc;
 
-use self::{file::FileStore, memory::MemoryStore};
+use self::{
+    file::{CACHE, FileStore, SIGNERS},
+    memory::MemoryStore,
+};
+
+/// No folder, and nothing can make it one: a store there keeps nothing.
+const NOWHERE: &str = "/dev/null";
 
 pub(crate) fn open() -> Arc<dyn link::Store> {
-    match place::find() {
-        Some(folder) => Arc::new(FileStore::new(folder)),
+    match place::cache() {
+        Some(folder) => Arc::new(FileStore::new(folder, &CACHE)),
         None => Arc::new(MemoryStore::default()),
     }
+}
+
+/// Whoever asks whether something was learnt is told the truth: memory would forget it with the process.
+pub(crate) fn signers() -> Arc<dyn link::Store> {
+    Arc::new(FileStore::new(place::signers().unwrap_or_else(|| NOWHERE.into()), &SIGNERS))
 }

@@ -44,6 +44,21 @@ pub struct MessagingPolicy {
     pub always: bool,
 }
 
+impl MessagingPolicy {
+    /// The usual policy, with the certificates in these files: name and text (PEM) of each. A file that cannot be used is
+    /// left out, and logged with the reason.
+    #[must_use]
+    pub fn with_anchors(files: &[(String, String)]) -> Self {
+        let mut anchors = Anchors::default();
+        for (name, text) in files {
+            if let Err(error) = anchors.add_pem(text) {
+                tracing::warn!("the anchors in {name} are not used: {error}");
+            }
+        }
+        Self { anchors, ..Self::default() }
+    }
+}
+
 /// Keeps nothing.
 struct Nowhere;
 

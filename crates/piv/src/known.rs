@@ -289,9 +289,6 @@ impl Known {
     /// An answer that is no CHUID may have been damaged on the way: it is asked for again, so that nobody takes the card
     /// for another one. A card that says so twice has none.
     fn look_at_identity(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
-        if let Some(identity) = self.probe(piv)? {
-            return Ok(Some(identity));
-        }
         for _ in 0..2 {
             let Some(head) = piv.head(ObjectId::CHUID, Identity::HEAD)? else { return Ok(None) };
             if let Some(identity) = identity(&head) {
@@ -301,15 +298,16 @@ impl Known {
         Ok(None)
     }
 
-    /// Where nobody knows whether extended APDUs get through, the look at the identity finds out: once for each kind of
-    /// card in a reader.
-    fn probe(&mut self, piv: &mut Piv<'_>) -> Result<Option<Identity>, Error> {
-        if piv.is_extended() || !piv.carries_extended() || self.stored.seat.extended.is_some() {
-            return Ok(None);
+    /// Where nobody knows whether extended APDUs get through, finds out: once for each kind of card in a reader, and when
+    /// nobody waits for the card. Nothing hangs on the answer.
+    pub(crate) fn probe(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
+        let is_open = self.access == Access::Contact && !piv.is_protected();
+        if !is_open || piv.is_extended() || !piv.carries_extended() || self.stored.seat.extended.is_some() {
+            return Ok(());
         }
-        let head = piv.probe(ObjectId::CHUID, Identity::HEAD)?;
-        self.note_extended(head.is_some());
-        Ok(head.and_then(|head| identity(&head)))
+        let taken = piv.probe(ObjectId::CHUID, Identity::HEAD)?;
+        self.note_extended(taken);
+        Ok(())
     }
 
     /// Of a card that was never seen, all certificates that cost one APDU each: in a transaction of their own they would cost

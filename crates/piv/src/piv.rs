@@ -141,18 +141,17 @@ impl<'t> Piv<'t> {
         self.exchange.carries_extended()
     }
 
-    /// [`Piv::head`] in the extended form, to find out whether the card takes it; nothing hangs on the answer. `None`: it
-    /// does not. Uses extended APDUs from now on if it does.
-    pub(crate) fn probe(&mut self, object: ObjectId, length: u8) -> Result<Option<Vec<u8>>, Error> {
+    /// [`Piv::head`] in the extended form, to find out whether it gets through: then extended APDUs are used from now on.
+    pub(crate) fn probe(&mut self, object: ObjectId, length: u8) -> Result<bool, Error> {
         let response = match self.exchange.send_extended(&get_data(object, length)) {
-            Err(Error::Link(LinkError::Other(_))) => return Ok(None),
+            Err(Error::Link(LinkError::Other(_))) => return Ok(false),
             answered => answered?,
         };
-        if response.status != StatusWord::OK && response.status.more().is_none() {
-            return Ok(None);
+        let is_taken = response.status == StatusWord::OK || response.status.more().is_some();
+        if is_taken {
+            self.exchange.extend(usize::MAX);
         }
-        self.exchange.extend(usize::MAX);
-        Ok(Some(response.data.to_vec()))
+        Ok(is_taken)
     }
 
     /// Whether SELECT was sent in this transaction.

@@ -22,7 +22,7 @@ use rustix::{
 };
 
 /// No file is longer than this.
-pub(super) const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 /// The one file all writers lock.
 const LOCK: &str = ".lock";
 /// How the names of files begin that are not whole yet.
@@ -34,28 +34,28 @@ const TOUCH: Duration = Duration::from_secs(60 * 60);
 /// Between two tries to get the lock.
 const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
-pub(super) struct Folder(OwnedFd);
+pub(crate) struct Folder(OwnedFd);
 
 /// One file in it.
-pub(super) struct Item {
-    pub(super) name: String,
-    pub(super) length: u64,
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) length: u64,
     /// Since its last use, as far as clocks can be trusted.
-    pub(super) idle: Duration,
+    pub(crate) idle: Duration,
 }
 
 /// A file that is open to be read.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     file: File,
     idle: Option<Duration>,
 }
 
 /// While this lives, no other process or thread has one.
-pub(super) struct Lock(OwnedFd);
+pub(crate) struct Lock(OwnedFd);
 
 impl Folder {
     /// Opens a folder if it is ours alone. So has to be a link that leads to it.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let named = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, path, flags, Mode::empty());
@@ -70,13 +70,19 @@ impl Folder {
         }
     }
 
-    /// Opens it, or makes it and the folder it belongs in.
-    pub(super) fn make(path: &Path) -> Result<Self> {
+    /// A folder that was opened and checked.
+    pub(crate) fn of(folder: OwnedFd) -> Self {
+        Self(folder)
+    }
+
+    /// Opens it, or makes it and the folders it belongs in: so many with itself.
+    pub(crate) fn make(path: &Path, depth: usize) -> Result<Self> {
         match Self::open(path) {
             Err(Errno::NOENT) => {}
             other => return other,
         }
-        for folder in [path.parent(), Some(path)].into_iter().flatten() {
+        let folders: Vec<_> = path.ancestors().take(depth).collect();
+        for folder in folders.into_iter().rev() {
             match mkdirat(CWD, folder, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(error),
@@ -86,7 +92,7 @@ impl Folder {
     }
 
     /// Waits for the lock, for so long at most.
-    pub(super) fn lock(&self, patience: Duration) -> Result<Lock> {
+    pub(crate) fn lock(&self, patience: Duration) -> Result<Lock> {
         let deadline = Instant::now() + patience;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
@@ -103,15 +109,17 @@ impl Folder {
         }
     }
 
-    /// The content of a file, and the file itself.
-    pub(super) fn read(&self, name: &str) -> Result<(Vec<u8>, Opened)> {
+    /// A file of ours, open to be read.
+    pub(crate) fn file(&self, name: &str) -> Result<(File, Stat)> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&self.0, name, flags, Mode::empty())?;
         let status = fstat(&file)?;
-        if !is_ours(&status) || !is_file(&status) {
-            return Err(Errno::PERM);
-        }
-        let file = File::from(file);
+        if is_ours(&status) && is_file(&status) { Ok((File::from(file), status)) } else { Err(Errno::PERM) }
+    }
+
+    /// The content of a file, and the file itself.
+    pub(crate) fn read(&self, name: &str) -> Result<(Vec<u8>, Opened)> {
+        let (file, status) = self.file(name)?;
         let mut content = Vec::new();
         let limit = LONGEST as u64 + 1;
         (&file).take(limit).read_to_end(&mut content).map_err(|error| errno(&error))?;
@@ -122,7 +130,7 @@ impl Folder {
     }
 
     /// Writes a file that readers see whole or not at all.
-    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<()> {
         let unfinished = unfinished_name();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.0, &unfinished, flags, Mode::RUSR | Mode::WUSR)?);
@@ -132,25 +140,25 @@ impl Folder {
     }
 
     /// Removes a file; if it cannot be removed, it stays.
-    pub(super) fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         match unlinkat(&self.0, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => tracing::debug!(%error, "a file of the cache cannot be removed"),
+            Err(error) => tracing::debug!(%error, "a file cannot be removed"),
         }
     }
 
-    pub(super) fn status(&self, name: &str) -> Result<Stat> {
+    pub(crate) fn status(&self, name: &str) -> Result<Stat> {
         statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// The files of ours in it whose names do not begin with a dot, in no order.
-    pub(super) fn items(&self) -> Vec<Item> {
+    pub(crate) fn items(&self) -> Vec<Item> {
         let names = self.names().into_iter().filter(|name| !name.starts_with('.'));
         names.filter_map(|name| self.item(name)).collect()
     }
 
     /// Removes what a process left behind that died while it wrote.
-    pub(super) fn remove_unfinished(&self, age: Duration) {
+    pub(crate) fn remove_unfinished(&self, age: Duration) {
         let names = self.names().into_iter().filter(|name| name.starts_with(UNFINISHED));
         for item in names.filter_map(|name| self.item(name)).filter(|item| item.idle >= age) {
             self.remove(&item.name);
@@ -173,7 +181,7 @@ impl Folder {
 impl Opened {
     /// Writes down that the file was used now, unless that is known well enough. Where it cannot be, the file counts as
     /// older than it is.
-    pub(super) fn note_use(&self) {
+    pub(crate) fn note_use(&self) {
         if self.idle.is_none_or(|idle| idle >= TOUCH) {
             let at = |nanoseconds| Timespec { tv_sec: 0, tv_nsec: nanoseconds };
             let (last_access, last_modification) = (at(UTIME_OMIT as _), at(UTIME_NOW as _));
@@ -189,7 +197,7 @@ impl Drop for Lock {
     }
 }
 
-fn is_ours(status: &Stat) -> bool {
+pub(crate) fn is_ours(status: &Stat) -> bool {
     status.st_uid == geteuid().as_raw()
 }
 

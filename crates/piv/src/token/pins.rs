@@ -53,7 +53,10 @@ impl Token {
             return Ok(());
         }
         self.known.login.end();
-        let cleared = self.with_piv(Start::Select, |known, piv| known.login.clear(piv));
+        let cleared = self.with_piv(Start::Select, |known, piv| {
+            known.login.clear(piv)?;
+            known.probe(piv)
+        });
         self.messaging.end();
         cleared
     }
