@@ -21,7 +21,9 @@ fn crescendo(lab: &Lab) -> Program {
 fn listing(lab: &Lab) -> Vec<(String, String)> {
     let done = crescendo(lab).args(&["cert", "list", "--json"]).succeed();
     let shown: Value = serde_json::from_str(&done.out).unwrap();
-    let text = |entry: &Value, field: &str| entry[field].as_str().expect("a certificate that can be read").to_owned();
+    let text = |entry: &Value, field: &str| {
+        entry[field].as_str().expect("a certificate that can be read").to_owned()
+    };
     let entries = shown["certificates"].as_array().unwrap().iter();
     entries.map(|entry| (text(entry, "key"), text(entry, "sha256"))).collect()
 }
@@ -37,7 +39,9 @@ fn race(lab: &Lab, meanwhile: impl Fn(&Path) + Sync) -> Vec<Vec<(String, String)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+    fs::read_dir(folder)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default()
 }
 
 #[test]

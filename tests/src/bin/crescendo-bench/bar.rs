@@ -4,7 +4,7 @@ use crate::measure::Measured;
 use crate::row::{Card, Model};
 use crate::sample::Sample;
 
-/// How many APDUs a cold listing may cost beyond its floor: Key History, PIN state, and one to find out.
+/// How many APDUs a cold listing may cost beyond its floor: Discovery, PIN state, and SELECT once more.
 const ABOVE_FLOOR: u64 = 3;
 
 /// A figure beside its bar.

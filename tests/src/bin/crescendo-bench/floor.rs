@@ -1,4 +1,5 @@
-//! The least that a cold listing can cost: SELECT, the head of the CHUID, and each certificate's blocks.
+//! The least that a cold listing can cost: SELECT, the head of the CHUID, and the blocks of what is there: Key History, and
+//! each certificate.
 
 use crescendo_tests::Lab;
 
@@ -9,9 +10,12 @@ const BLOCK: usize = 256;
 /// An object of no more bytes is empty: some cards answer so for what is not there.
 const EMPTY: usize = 2;
 
-/// Asks the card how long its certificate objects are. With extended length each is one block.
+/// Key History Object: how many retired keys there are.
+const KEY_HISTORY: u32 = 0x5FC10C;
+
+/// Asks the card how long its certificate objects and Key History are. With extended length each is one block.
 pub(crate) fn floor(lab: &Lab, card: Card) -> u64 {
-    let objects = certificates().map(|tag| lab.card(&format!("object {tag:X}")));
+    let objects = certificates().chain([KEY_HISTORY]).map(|tag| lab.card(&format!("object {tag:X}")));
     let present =
         objects.filter(|object| object != "none").map(|hex| hex.len() / 2).filter(|len| *len > EMPTY);
     let blocks = |length: usize| if card == Card::Extended { 1 } else { length.div_ceil(BLOCK) };

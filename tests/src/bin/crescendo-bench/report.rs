@@ -107,7 +107,7 @@ const NOTES: &str = "
   take no extra time, as 400 ms each are the card's and tell nothing of a module.
 - The virtual card's CHUID is signed, 1.7 kB, as real ones are. OpenSC reads it whole in every process, file cache or not;
   so its data objects cost it less afterwards, while ours reads it whole for them alone.
-- The floor of a cold listing: SELECT, one look at the CHUID, and the blocks of the certificates.
+- The floor of a cold listing: SELECT, one look at the CHUID, and the blocks of Key History and the certificates.
 - Extended length: a plain PIV card, as a Crescendo Key's own reader takes short APDUs only. OpenSC does not use it.
 - ykcs11 is not here: it looks only at readers that are called Yubico.
 ";
