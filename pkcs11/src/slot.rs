@@ -338,7 +338,8 @@ fn is_lost(error: &piv::Error) -> bool {
 /// What only the link may end: a card that refuses here shows less, and hides nothing else.
 fn or_without(result: Result<(), piv::Error>) -> Result<(), piv::Error> {
     match result {
-        Err(error @ (piv::Error::Link(_) | piv::Error::NotPiv)) => Err(error),
+        Err(error @ piv::Error::NotPiv) => Err(error),
+        Err(error) if error.is_transport() => Err(error),
         Err(error) => {
             tracing::debug!(%error, "left out");
             Ok(())
@@ -369,7 +370,7 @@ fn read_certificate(token: &mut Token, key: KeyReference) -> Result<Seen, piv::E
     let certificate = token.certificate(key);
     let content = token.answer(key.certificate());
     match certificate {
-        Err(error @ piv::Error::Link(_)) => Err(error),
+        Err(error) if error.is_transport() => Err(error),
         Err(error) => {
             tracing::debug!(%key, %error, "unreadable certificate");
             Ok(Seen::Unreadable(content.unwrap_or_else(|| Arc::from([]))))

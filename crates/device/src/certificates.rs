@@ -109,7 +109,9 @@ fn contents(token: &mut Token) -> Result<Vec<Content>, piv::Error> {
     token.look()?;
     let keys = token.keys();
     // All in one transaction; what that could not read is tried by itself, and shown with its own error.
-    if let Err(error @ piv::Error::Link(_)) = token.read_certificates(&keys) {
+    if let Err(error) = token.read_certificates(&keys)
+        && error.is_transport()
+    {
         return Err(error);
     }
     let mut contents = Vec::new();
@@ -117,7 +119,7 @@ fn contents(token: &mut Token) -> Result<Vec<Content>, piv::Error> {
         match token.certificate(key) {
             Ok(None) => {}
             Ok(Some(certificate)) => contents.push((key, Ok(certificate))),
-            Err(error @ piv::Error::Link(_)) => return Err(error),
+            Err(error) if error.is_transport() => return Err(error),
             Err(error) => contents.push((key, Err(error))),
         }
     }

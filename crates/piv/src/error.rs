@@ -64,6 +64,12 @@ impl Error {
         matches!(self, Self::Link(LinkError::NoCard | LinkError::Removed))
     }
 
+    /// Whether the way to the card failed, plain or in secure messaging: nothing more can be said in this transaction.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        matches!(self, Self::Link(_) | Self::Channel(_))
+    }
+
     pub(crate) fn status(&self) -> Option<StatusWord> {
         match self {
             Self::Refused { status, .. } => Some(*status),

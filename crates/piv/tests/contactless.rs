@@ -130,7 +130,7 @@ fn without_a_code_a_pin_costs_nothing_and_says_what_to_do() {
     let mut token = lab.token();
     assert!(matches!(token.login(&pin("123456")), Err(Error::PairingCodeNeeded)));
     assert!(Error::PairingCodeNeeded.to_string().contains("crescendo pairing"));
-    assert!(matches!(sign(&mut token, AUTHENTICATION, &BLOCK, None), Err(_)));
+    assert!(sign(&mut token, AUTHENTICATION, &BLOCK, None).is_err());
     assert!(sign(&mut token, CARD, &[7; 32], None).is_ok(), "9E wants none");
     assert_eq!(lab.card.tries().pin, 5);
     assert_discreet(&lab);
@@ -386,4 +386,67 @@ fn an_error_names_its_cause() {
     let lab = Lab::contactless(|settings| settings.signer = Signer::Expired);
     let error = lab.token().login(&pin("123456")).unwrap_err();
     assert!(matches!(error, Error::Channel(ChannelError::NotBelieved(_))), "{error}");
+}
+
+/// When somebody meddles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Establishment,
+    List,
+    Login,
+    Sign,
+}
+
+type Step = fn(&mut Token) -> Result<(), Error>;
+
+impl Phase {
+    /// Everything up to this phase, undisturbed; then the phase with the fault before its first APDU.
+    fn meddled(self, lab: &Lab, what: &What) -> Result<(), Error> {
+        let mut token = lab.token();
+        let steps: [(Self, Step); 4] = [
+            (Self::Establishment, |token| token.state().map(drop)),
+            (Self::List, |token| token.read_certificates(&token.keys())),
+            (Self::Login, |token| token.login(&pin("123456"))),
+            (Self::Sign, |token| sign(token, AUTHENTICATION, &BLOCK, None).map(drop)),
+        ];
+        for (phase, step) in steps {
+            if phase == self {
+                // What only a key establishment shows is changed in the next one.
+                if matches!(what, What::Tamper(Part::Cryptogram | Part::Cvc | Part::Nonce)) {
+                    lab.card.lose_session();
+                }
+                lab.card.zero();
+                lab.card.set_faults(Faults(vec![Fault { at: 1, what: what.clone() }]));
+                step(&mut token)?;
+                // A fault that waits for an answer with such a part finds it here, and so does what was left out.
+                sign(&mut token, CARD, &[7; 32], None)?;
+                token.login(&pin("123456"))?;
+                return sign(&mut token, AUTHENTICATION, &BLOCK, None).map(drop);
+            }
+            step(&mut token)?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn every_kind_of_meddling_is_refused_in_every_phase_with_its_cause() {
+    let parts = [Part::Data, Part::Mac, Part::Status, Part::Cryptogram, Part::Cvc, Part::Nonce];
+    let kinds = parts.map(What::Tamper).into_iter().chain([What::PlainAnswer, What::Replay]);
+    for what in kinds {
+        for phase in [Phase::Establishment, Phase::List, Phase::Login, Phase::Sign] {
+            let lab = Lab::contactless(|_| ()).knowing_the_code();
+            let told = format!("{what:?} at {phase:?}");
+            match phase.meddled(&lab, &what) {
+                Err(error @ Error::Channel(_)) => assert!(error.to_string().len() > 20, "{told}: {error}"),
+                // An old answer to SELECT or GET DATA in plain is the right one.
+                Ok(()) if what == What::Replay => {}
+                // An outer 63C5 ends a session, as another program's establishment does; it is begun again, once.
+                Ok(()) if what == What::PlainAnswer && phase == Phase::Login => {}
+                other => panic!("{told}: {other:?}"),
+            }
+            assert_eq!(lab.card.tries().pin, 5, "{told}");
+            assert_discreet(&lab);
+        }
+    }
 }

@@ -15,8 +15,7 @@ impl Known {
             let object = key.certificate();
             self.refused.remove(&key);
             let answer = match self.fresh(piv, object) {
-                Err(Error::Link(error)) => Err(Error::Link(error)),
-                Err(_) => self.fresh(piv, object),
+                Err(error) if !error.is_transport() => self.fresh(piv, object),
                 read => read,
             };
             match answer {

@@ -137,7 +137,7 @@ impl Known {
                 refused => refused,
             };
             match read {
-                Err(Error::Link(error)) => return Err(Error::Link(error)),
+                Err(error) if error.is_transport() => return Err(error),
                 Err(_) => self.doubt(object),
                 Ok(()) => {}
             }
@@ -176,7 +176,7 @@ impl Known {
         if !piv.is_selected() {
             match piv.head(object, length) {
                 Ok(Some(head)) if self.cache.is_current(object, length, &head) => return Ok(Settled::Same),
-                Err(error @ Error::Link(_)) => return Err(error),
+                Err(error) if error.is_transport() => return Err(error),
                 _ => piv.reselect()?,
             }
         }

@@ -131,7 +131,8 @@ impl Token {
             let fresh = piv.is_selected() || piv.is_protected();
             let first = attempt(piv);
             let answer = match first {
-                Err(Error::Link(_)) | Ok(_) => first,
+                Ok(_) => first,
+                Err(error) if error.is_transport() => Err(error),
                 Err(error) => again(known, piv, key, consent, error, fresh, attempt),
             };
             finish(known, piv, key, public, answer)
