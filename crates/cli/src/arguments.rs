@@ -1,9 +1,10 @@
 //! What can be asked for on the command line.
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{convert::Infallible, env, fmt, path::PathBuf, process::ExitCode, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use device::KeyReference;
+use zeroize::Zeroizing;
 
 use crate::{failure, output::Output};
 
@@ -11,14 +12,14 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed: the device, a file, anything not listed here
-  2  usage: the command line was not understood
-  3  not there: no reader, no card, no such device, no certificate for that key
+  2  usage: the command line was not understood, or what was entered is no PIN or pairing code
+  3  not there: no reader, no card, no such device, no certificate for that key, no pairing code
   4  ambiguous: several devices fit, and --device has to say which one is meant
   5  no answer from the reader service (pcscd)";
 
 /// Look at Crescendo smart cards and security keys, and at PIV cards of any make.
 ///
-/// Without a command, lists the devices. Nothing here asks for a PIN or spends one of its tries.
+/// Without a command, lists the devices. Only `pairing retrieve` asks for a PIN; nothing else spends one of its tries.
 #[derive(Debug, Parser)]
 #[command(name = "crescendo", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// List or clear what is kept of devices between uses; forget PINs
     #[command(subcommand)]
     Cache(Cache),
+    /// Make a card work on contactless readers: its pairing code, and who vouches for it
+    #[command(subcommand)]
+    Pairing(Pairing),
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +63,80 @@ pub(crate) enum Cache {
     Clear(Clear),
     /// Log out on the device, whichever program logged in
     ForgetPins(Which),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pairing {
+    /// Ask a card in a contact reader for its pairing code, with the PIN; from then on it is believed without contacts
+    Retrieve(Retrieve),
+    /// Enter the pairing code of a card; kept until you log out of this machine
+    Set(Set),
+    /// Forget the pairing code of a card
+    Forget(Forget),
+    /// Show what is known of a card, and what to do next; sends neither PIN nor code
+    Status(Which),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Retrieve {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Copy it to the clipboard, for 30 seconds or until Ctrl-C, and do not show it
+    #[arg(long)]
+    pub(crate) copy: bool,
+    /// Keep it until you log out of this machine, and do not show it
+    #[arg(long)]
+    pub(crate) cache: bool,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+/// Where a PIN comes from that no person is asked for.
+#[derive(Args, Debug)]
+pub(crate) struct PinSource {
+    /// Take the PIN from this environment variable, in place of asking for it
+    #[arg(long, value_name = "VAR", conflicts_with = "pin_fd")]
+    pub(crate) pin_env: Option<String>,
+    /// Read the PIN from this file descriptor, one line
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Set {
+    /// The code, eight digits, which others may see while this runs; `-` reads it from standard input; without it, it is
+    /// asked for
+    #[arg(value_name = "CODE|-")]
+    pub(crate) code: Option<Secret>,
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Forget who has signed the card, too: it has to be in a contact reader once more
+    #[arg(long)]
+    pub(crate) signer: bool,
+}
+
+/// What is not for everybody to see: cannot be printed, and is wiped.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) Zeroizing<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("...")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -174,6 +252,26 @@ mod tests {
         for line in ["cache", "cache clear --all -d X", "cache forget-pins --all", "cache list -d X"] {
             assert!(parse(&format!("crescendo {line}")).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_pin_is_never_on_the_command_line_and_a_code_is_never_printed() {
+        for line in
+            ["retrieve", "retrieve --copy --cache", "retrieve --pin-fd 3", "set", "set -", "forget --signer"]
+        {
+            assert!(parse(&format!("crescendo pairing {line}")).is_ok(), "{line}");
+        }
+        for line in [
+            "",
+            "retrieve 123456",
+            "retrieve --pin 123456",
+            "retrieve --pin-fd 3 --pin-env P",
+            "retrieve --pin-fd -1",
+        ] {
+            assert!(parse(&format!("crescendo pairing {line}")).is_err(), "{line}");
+        }
+        let printed = format!("{:?}", parse("crescendo pairing set 27182818").unwrap());
+        assert!(!printed.contains("2718"), "{printed}");
     }
 
     #[test]

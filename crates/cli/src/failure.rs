@@ -25,6 +25,12 @@ pub(crate) enum Failure {
     Terminal,
     /// Standard output could not be written.
     Output(io::Error),
+    /// There is no terminal at which a person could be asked.
+    NoTerminal(io::Error),
+    /// There is no PIN or code where it was said to be.
+    NoSecret(String),
+    /// There is no clipboard, or it failed: why.
+    Clipboard(String),
 }
 
 impl From<Error> for Failure {
@@ -92,16 +98,22 @@ impl Failure {
             Self::Exists(path) => format!("{} is there already", path.display()),
             Self::Terminal => "a certificate in binary form is not for a terminal".to_owned(),
             Self::Output(error) => format!("the result cannot be written: {error}"),
+            Self::NoTerminal(error) => format!("nobody can be asked at a terminal: {error}"),
+            Self::NoSecret(place) => format!("there is nothing to be read from {place}"),
+            Self::Clipboard(why) => format!("there is no clipboard to copy to: {why}"),
         }
     }
 
     /// Its name for programs, and the exit code.
-    fn kind(&self) -> (&'static str, u8) {
+    pub(crate) fn kind(&self) -> (&'static str, u8) {
         match self {
             Self::Device(error) => kind(error),
             Self::File(..) | Self::Output(_) => ("file", FAILED),
             Self::Exists(_) => ("file-exists", FAILED),
             Self::Terminal => ("terminal", USAGE),
+            Self::NoTerminal(_) => ("no-terminal", USAGE),
+            Self::NoSecret(_) => ("no-secret", USAGE),
+            Self::Clipboard(_) => ("no-clipboard", FAILED),
         }
     }
 
@@ -110,7 +122,11 @@ impl Failure {
             Self::Device(error) => hint(error),
             Self::Exists(_) => Some("Give another name, or replace it with --force."),
             Self::Terminal => Some("Write it to a file with --output, or use --format pem."),
-            Self::File(..) | Self::Output(_) => None,
+            Self::NoTerminal(_) => {
+                Some("A script gives the PIN with --pin-env or --pin-fd, and the code on standard input.")
+            }
+            Self::Clipboard(_) => Some("Without --copy the code is shown, with --cache it is kept."),
+            Self::File(..) | Self::Output(_) | Self::NoSecret(_) => None,
         }
     }
 
@@ -131,12 +147,22 @@ fn kind(error: &Error) -> (&'static str, u8) {
         }
         Error::Card(CardError::Link(LinkError::Busy)) => ("busy", FAILED),
         Error::Card(CardError::NotPiv) => ("not-piv", FAILED),
+        Error::Card(CardError::WrongPin { .. }) => ("wrong-pin", FAILED),
+        Error::Card(CardError::Blocked) => ("pin-blocked", FAILED),
+        Error::Card(CardError::PinFormat) => ("pin-format", USAGE),
+        Error::Card(CardError::WrongPairingCode) => ("wrong-code", FAILED),
+        Error::Card(CardError::PairingCodeFormat) => ("code-format", USAGE),
+        Error::Card(CardError::Channel(_)) => ("not-believed", FAILED),
         Error::Card(error) if error.is_removal() => ("removed", FAILED),
         Error::Link(_) | Error::Card(_) => ("failed", FAILED),
         Error::NoReader => ("no-reader", NOT_THERE),
         Error::NoCard | Error::Empty { .. } => ("no-card", NOT_THERE),
         Error::NoSuchDevice { .. } => ("no-such-device", NOT_THERE),
         Error::NoCertificate(_) => ("no-certificate", NOT_THERE),
+        Error::ContactNeeded => ("contact-needed", FAILED),
+        Error::NoPairingCode => ("no-code", NOT_THERE),
+        Error::NoVci => ("no-vci", FAILED),
+        Error::NotKept(_) => ("not-kept", FAILED),
         Error::Ambiguous { .. } => ("ambiguous", AMBIGUOUS),
         _ => ("failed", FAILED),
     }
@@ -158,6 +184,14 @@ fn hint(error: &Error) -> Option<&'static str> {
         "ambiguous" => Some("Say which one with --device and its ID, name or reader."),
         "no-certificate" => Some("`crescendo cert list` shows which keys have one."),
         "busy" => Some("Close the program that uses it, and try again."),
+        "contact-needed" => Some("Put it into a contact reader, and try again."),
+        "wrong-code" => {
+            Some("`crescendo pairing retrieve` asks the card, in a contact reader, for the right one.")
+        }
+        "not-kept" => Some(
+            "Without a place for it, enter it together with the PIN: the code, a colon, the PIN. Places are made by the \
+             login: see loginctl(1).",
+        ),
         "removed" => Some("Insert it again, and try again."),
         _ => None,
     }

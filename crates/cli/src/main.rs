@@ -11,11 +11,14 @@ mod devices;
 mod failure;
 mod info;
 mod output;
+mod pairing;
+mod secret;
 
-use std::process::ExitCode;
+use std::{env, io, process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use device::{Cache, Devices, Environment};
+use device::{Cache, Devices, Environment, MessagingPolicy};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     arguments::{Arguments, Command},
@@ -29,17 +32,47 @@ fn main() -> ExitCode {
         Err(error) => return arguments::refuse(&error),
     };
     let output = Output { json: arguments.json };
+    begin_log(&output);
     let result = run(&output, arguments.command.unwrap_or(Command::Devices));
     result.map_or_else(|failure| failure.report(&output), |()| ExitCode::SUCCESS)
 }
 
 fn run(output: &Output, command: Command) -> Result<(), Failure> {
-    let store = host::store();
-    let devices = Devices::new(host::readers(), Environment::new(store.clone(), host::clock()));
+    let environment = environment();
+    let cache = Cache::new(environment.store.clone());
+    let devices = Devices::new(host::readers(), environment);
     match command {
         Command::Devices => devices::list(output, &devices),
         Command::Info(which) => info::show(output, &devices, &which),
         Command::Cert(command) => cert::run(output, &devices, command),
-        Command::Cache(command) => cache::run(output, &devices, &Cache::new(store), command),
+        Command::Cache(command) => cache::run(output, &devices, &cache, command),
+        Command::Pairing(command) => pairing::run(output, &devices, command),
     }
+}
+
+/// This machine, and what its owner has decided.
+fn environment() -> Environment {
+    let host::Messaging { anchors, first_use, contactless_is_contact, always } = host::messaging();
+    let policy = MessagingPolicy::with_anchors(&anchors);
+    Environment {
+        store: host::store(),
+        signers: host::signers(),
+        codes: host::codes(),
+        clock: host::clock(),
+        messaging: Arc::new(MessagingPolicy { first_use, contactless_is_contact, always, ..policy }),
+    }
+}
+
+/// Warnings for people, on standard error; and what `CRESCENDO_LOG` asks for.
+fn begin_log(output: &Output) {
+    let usual = if output.json { LevelFilter::OFF } else { LevelFilter::WARN };
+    let wanted = env::var("CRESCENDO_LOG").ok().filter(|level| !level.is_empty());
+    let level = wanted.map_or(usual, |level| level.parse().unwrap_or(LevelFilter::DEBUG));
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .with_writer(io::stderr)
+        .init();
 }

@@ -111,7 +111,7 @@ impl Device {
     ) -> Result<T, Error> {
         let mut token = match self.token.take() {
             Some(token) => token,
-            None => self.open()?,
+            None => self.open(&self.seams.environment)?,
         };
         let state = token.state()?;
         self.id = state.identity.as_ref().and_then(piv::Identity::serial);
@@ -124,12 +124,27 @@ impl Device {
         Ok(result?)
     }
 
-    fn open(&self) -> Result<Token, Error> {
+    /// The same over a connection of its own, in another environment than the usual one.
+    pub(crate) fn with_token_in<T>(
+        &mut self,
+        environment: &Environment,
+        work: impl FnOnce(&mut Token) -> Result<T, piv::Error>,
+    ) -> Result<T, Error> {
+        self.token = Some(self.open(environment)?);
+        let result = self.with_token(work);
+        self.token = None;
+        result
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.seams.environment
+    }
+
+    fn open(&self, environment: &Environment) -> Result<Token, Error> {
         let Some(atr) = &self.atr else {
             return Err(Error::Empty { reader: self.reader.clone() });
         };
-        let Seams { readers, environment } = &self.seams;
-        let card = readers.connect(&self.reader).map_err(piv::Error::Link)?;
+        let card = self.seams.readers.connect(&self.reader).map_err(piv::Error::Link)?;
         if card.atr() != atr {
             return Err(piv::Error::Link(LinkError::Removed).into());
         }

@@ -36,6 +36,16 @@ pub enum Error {
     },
     /// The key has no certificate.
     NoCertificate(KeyReference),
+    /// The card tells its pairing code over contact alone.
+    ContactNeeded,
+    /// The card neither has a pairing code nor asks for one.
+    NoPairingCode,
+    /// Over contactless the card takes neither PIN nor pairing code.
+    NoVci,
+    /// The card has no GUID, by which things are kept of a card.
+    NoGuid,
+    /// The pairing code could not be kept: why.
+    NotKept(LinkError),
 }
 
 /// A device that may be meant.
@@ -68,6 +78,13 @@ impl fmt::Display for Error {
                 write!(f, "{} devices may be meant", candidates.len())
             }
             Self::NoCertificate(key) => write!(f, "there is no certificate for key {key} on this device"),
+            Self::ContactNeeded => f.write_str("the card tells its pairing code only in a contact reader"),
+            Self::NoPairingCode => f.write_str("the card asks for no pairing code"),
+            Self::NoVci => f.write_str(
+                "the card has no virtual contact interface: on a contactless reader it takes neither PIN nor pairing code",
+            ),
+            Self::NoGuid => f.write_str("the card has no GUID, so nothing can be kept of it"),
+            Self::NotKept(why) => write!(f, "the pairing code is not kept: {why}"),
         }
     }
 }
@@ -75,7 +92,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Link(error) => Some(error),
+            Self::Link(error) | Self::NotKept(error) => Some(error),
             Self::Card(error) => Some(error),
             _ => None,
         }

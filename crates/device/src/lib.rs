@@ -1,8 +1,8 @@
 //! What a person does with a Crescendo, or with any PIV device. Over the seams of `link`, so that it runs on a real
 //! machine and on a simulated one alike.
 //!
-//! Begin with [`Devices`]: it lists what is there and finds the one [`Device`] that is meant. Nothing in here logs in,
-//! and nothing asks a card for what spends a try of its PIN.
+//! Begin with [`Devices`]: it lists what is there and finds the one [`Device`] that is meant. Only what is given a PIN logs
+//! in, and nothing else spends a try of it.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ mod device;
 mod devices;
 mod error;
 mod info;
+mod pairing;
 
 pub use cache::{Cache, Kept};
 pub use certificates::{Certificate, Entry, Format, Mark};
@@ -19,4 +20,8 @@ pub use device::{Device, State};
 pub use devices::Devices;
 pub use error::{Candidate, Error};
 pub use info::{Info, Key, purpose};
-pub use piv::{Algorithm, Environment, Error as CardError, KeyReference, PinReference, PinState};
+pub use pairing::{Forgotten, Interface, Next, Pairing, Retrieved, Signer};
+pub use piv::{
+    Algorithm, Environment, Error as CardError, KeyReference, MessagingPolicy, PairingCode, Pin,
+    PinReference, PinState,
+};

@@ -104,11 +104,11 @@ impl PairingCodes for SessionCodes {
 
     fn remove(&self, card: &str) -> bool {
         let Ok(folder) = self.folder(false) else { return false };
-        let kept = is_guid(card) && folder.status(card).is_ok();
-        if kept {
+        let was_kept = is_guid(card) && folder.status(card).is_ok();
+        if was_kept {
             folder.remove(card);
         }
-        kept
+        was_kept
     }
 }
 

@@ -4,8 +4,12 @@ mod stage;
 
 use std::{
     env, fs,
-    os::unix::fs::{chown, symlink},
+    os::unix::{
+        fs::{chown, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
@@ -235,4 +239,39 @@ fn somebody_else_s_folder_is_not_used() {
     set_mode(&runtime.path().join("crescendo"), 0o755);
     let said = refusal(&Stage::at(home.path(), NAME), Some(runtime.path()));
     assert!(said.ends_with("crescendo belongs to somebody else"), "{said}");
+}
+
+/// A copy of this program with the set-user-ID bit, started by somebody else, who says where codes and anchors are.
+#[test]
+fn a_program_with_rights_of_its_own_keeps_no_code_and_believes_no_environment() {
+    const NAME: &str = "a_program_with_rights_of_its_own_keeps_no_code_and_believes_no_environment";
+    if env::var_os("CRESCENDO_TEST_HOME").is_some() {
+        return with_parts(NAME, |_, _| {
+            let said = codes().save(CARD, b"27182818").map_err(|error| error.to_string());
+            println!("\nsaid: {said:?}, first use: {}", crescendo_host::messaging().first_use);
+        });
+    }
+    if !is_root() {
+        return;
+    }
+    let (home, runtime) = (home(), runtime());
+    chown(runtime.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let copy = home.path().join("copy");
+    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+    chown(&copy, Some(NOBODY), Some(NOBODY)).unwrap();
+    set_mode(&copy, 0o4755);
+    set_mode(home.path(), 0o711);
+    let stage = Stage::at(home.path(), NAME);
+    let run = |user: u32| {
+        let mut process = Command::new(&copy);
+        process.args(stage.arguments()).envs(stage.environment()).uid(user).gid(NOBODY);
+        let output = process.env(RUNTIME, runtime.path()).env("CRESCENDO_VCI_TRUST", "first-use").output();
+        let said = String::from_utf8(output.unwrap().stdout).unwrap();
+        said.lines().find_map(|line| line.strip_prefix("said: ")).unwrap_or(&said).to_owned()
+    };
+    let nothing =
+        r#"Err("a program that runs with rights of its own keeps no pairing codes"), first use: false"#;
+    assert_eq!(run(1), nothing);
+    assert_eq!(fs::read_dir(runtime.path()).unwrap().count(), 0);
+    assert_eq!(run(NOBODY), "Ok(()), first use: true", "its owner's own");
 }
