@@ -15,6 +15,7 @@ pub mod control;
 mod fault;
 pub mod fixture;
 mod hex;
+pub mod key;
 mod latency;
 mod local;
 mod log;
@@ -28,6 +29,7 @@ pub use card::{
     Suite, Tries, UnknownFixture, Vci,
 };
 pub use fault::{Fault, Faults, Part, What};
+pub use key::{SimKey, SimKeys};
 pub use latency::Latency;
 pub use local::{SimClock, SimCodes, SimStore};
 pub use log::Traffic;

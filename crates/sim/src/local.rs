@@ -73,6 +73,12 @@ impl SimClock {
     pub fn pass(&self, time: Duration) {
         *locked(&self.0) += time;
     }
+
+    /// Lets the time pass until then, if it has not come yet.
+    pub(crate) fn reach(&self, time: Duration) {
+        let mut now = locked(&self.0);
+        *now = time.max(*now);
+    }
 }
 
 impl Clock for SimClock {
