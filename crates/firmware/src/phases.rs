@@ -1,0 +1,211 @@
+//! The steps of an update (part 4 of the protocol), each by itself over a key: for whoever drives them one by one, as
+//! fwupd does. [`install`](crate::install()) is all of them in a row.
+//!
+//! The order is [`enter`], the key comes back in update mode, [`write()`], [`reboot`], the key comes back, [`confirm`].
+
+use std::time::Duration;
+
+use fido::{Flow, HidError, Patience};
+use link::{Clock, Store};
+
+use crate::{
+    Cause, Failure, Key, Mode, Nonce, Phase, State, Step, VerifiedImage,
+    key::{ABORT, BEGIN, CONFIRM, ENTER, FINISH, REBOOT, WRITE},
+    memory,
+};
+
+/// How long a person has to press the button.
+pub const BUTTON: Duration = Duration::from_secs(BUTTON_SECONDS as u64);
+
+const BUTTON_SECONDS: u8 = 30;
+
+/// A key is bound to the channel of an update until 10 seconds of silence: after a crash that is the old one.
+const BOUND: Duration = Duration::from_secs(12);
+
+/// A random number for [`enter`].
+///
+/// # Errors
+/// [`Failure`], where the system has none.
+pub fn nonce() -> Result<Nonce, Failure> {
+    let mut nonce = [0; 16];
+    let failed = |error: getrandom::Error| Failure {
+        phase: Phase::Enter,
+        cause: Cause::Key(fido::Error::Link(error.into())),
+        state: State::Old,
+    };
+    getrandom::getrandom(&mut nonce).map_err(failed)?;
+    Ok(nonce)
+}
+
+/// Asks for the button, which approves this image, and with it for update mode (ENTER). Within 500 ms after that the key
+/// is gone and comes back in update mode; its link is of no use any more.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::Cancelled`] when `report` said so and the key agreed, [`Cause::Key`] with what the key said.
+pub fn enter(
+    key: &mut Key<'_>,
+    clock: &dyn Clock,
+    image: &VerifiedImage,
+    nonce: &Nonce,
+    report: &mut dyn FnMut(Step) -> Flow,
+) -> Result<(), Failure> {
+    let message = [&nonce[..], &image.file_digest(), &[BUTTON_SECONDS]].concat();
+    let patience = Patience { total: BUTTON + Duration::from_secs(2), ..Patience::default() };
+    let end = clock.now() + BUTTON;
+    let mut stopped = report(Step::PressButton { left: BUTTON }) == Flow::Cancel;
+    if stopped {
+        return Err(failure(key, Phase::Enter, Cause::Cancelled));
+    }
+    let answer = key.transact(ENTER, &message, patience, &mut |_| {
+        let flow = report(Step::PressButton { left: end.saturating_sub(clock.now()) });
+        stopped |= flow == Flow::Cancel;
+        flow
+    });
+    match answer {
+        Ok(_) => Ok(()),
+        Err(fido::Error::Refused(HidError::KEEPALIVE_CANCEL)) if stopped => {
+            Err(failure(key, Phase::Enter, Cause::Cancelled))
+        }
+        Err(error) => Err(failure(key, Phase::Enter, Cause::Key(error))),
+    }
+}
+
+/// Brings an image into a key in update mode, from where an earlier attempt ended (BEGIN, WRITE, FINISH), and remembers
+/// that it will have to be confirmed.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::Cancelled`] at the end of a block when `report` said so, [`Cause::Key`].
+pub fn write(
+    key: &mut Key<'_>,
+    image: &VerifiedImage,
+    store: &dyn Store,
+    report: &mut dyn FnMut(Step) -> Flow,
+) -> Result<(), Failure> {
+    let start = begin(key, image)?;
+    if report(Step::Writing { written: start, total: image.file().len() }) == Flow::Cancel {
+        if start == 0 {
+            // Nothing of the image is in the key, and the key keeps what it has: what it says to this changes neither.
+            let _ = key.ask(ABORT, &[], Patience::default());
+        }
+        return Err(failure(key, if start == 0 { Phase::Begin } else { Phase::Write }, Cause::Cancelled));
+    }
+    blocks(key, image, start, report)?;
+    report(Step::Finishing);
+    memory::remember(store, image.serial(), image.version());
+    let finished = key.ask(FINISH, &[], Patience::default());
+    finished.map(drop).map_err(|error| {
+        let refused = matches!(error, fido::Error::Refused(_));
+        if refused {
+            memory::forget(store, image.serial());
+        }
+        let mut failed = failure(key, Phase::Finish, Cause::Key(error));
+        if !refused {
+            failed.state = State::Starting;
+        }
+        failed
+    })
+}
+
+/// Where to go on.
+fn begin(key: &mut Key<'_>, image: &VerifiedImage) -> Result<usize, Failure> {
+    let [before, behind] = image.around_payload();
+    let length = image.file().len();
+    // What does not fit into 32 bits fits into no slot: `fits` has seen to that.
+    let wire_length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    let message = [&wire_length[..], &image.file_digest(), before, behind].concat();
+    let patience = Patience { busy: BOUND, ..Patience::default() };
+    let answer = key.ask(BEGIN, &message, patience);
+    let offset = answer.and_then(|answer| offset(&answer)).and_then(|offset| {
+        let within = offset <= length;
+        within.then_some(offset).ok_or(fido::Error::Malformed("the place to go on is behind the end"))
+    });
+    offset.map_err(|error| failure(key, Phase::Begin, Cause::Key(error)))
+}
+
+fn blocks(
+    key: &mut Key<'_>,
+    image: &VerifiedImage,
+    mut written: usize,
+    report: &mut dyn FnMut(Step) -> Flow,
+) -> Result<(), Failure> {
+    let file = image.file();
+    let mut message = Vec::with_capacity(4 + usize::from(key.info().write_block));
+    while written < file.len() {
+        let block = usize::from(key.info().write_block).min(file.len() - written);
+        message.clear();
+        message.extend((written as u32).to_be_bytes());
+        message.extend_from_slice(&file[written..written + block]);
+        let answer = key.ask(WRITE, &message, Patience::default());
+        let next = answer.and_then(|answer| offset(&answer));
+        written += block;
+        match next {
+            Ok(next) if next == written => {}
+            Ok(_) => {
+                let error = fido::Error::Malformed("it expects another block than the next");
+                return Err(failure(key, Phase::Write, Cause::Key(error)));
+            }
+            Err(error) => return Err(failure(key, Phase::Write, Cause::Key(error))),
+        }
+        let flow = report(Step::Writing { written, total: file.len() });
+        if flow == Flow::Cancel && written < file.len() {
+            return Err(failure(key, Phase::Write, Cause::Cancelled));
+        }
+    }
+    Ok(())
+}
+
+fn offset(answer: &[u8]) -> Result<usize, fido::Error> {
+    let offset = answer.try_into().ok().and_then(|bytes| usize::try_from(u32::from_be_bytes(bytes)).ok());
+    offset.ok_or(fido::Error::Malformed("it does not say where to go on"))
+}
+
+/// Restarts a key in update mode with its firmware (REBOOT). Within 500 ms it is gone and comes back; a key that is gone
+/// before it has answered did as it was told.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::Key`]
+pub fn reboot(key: &mut Key<'_>) -> Result<(), Failure> {
+    const NORMAL: u8 = 0;
+    let patience = Patience { busy: BOUND, ..Patience::default() };
+    match key.ask(REBOOT, &[NORMAL], patience) {
+        Err(error) if !error.is_removal() => Err(failure(key, Phase::Reboot, Cause::Key(error))),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the running image the one to stay with (CONFIRM), if it is the one that was installed, and forgets that it had
+/// to be confirmed. From here on the key takes no image with a lower security counter.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::OtherVersion`], [`Cause::Key`]
+pub fn confirm(key: &mut Key<'_>, image: &VerifiedImage, store: &dyn Store) -> Result<(), Failure> {
+    let (runs, installed) = (key.info().version, image.version());
+    if runs != installed {
+        memory::forget(store, key.info().serial);
+        return Err(failure(key, Phase::Confirm, Cause::OtherVersion { runs, installed }));
+    }
+    confirm_running(key, store)
+}
+
+pub(crate) fn confirm_running(key: &mut Key<'_>, store: &dyn Store) -> Result<(), Failure> {
+    let message = key.info().version.to_wire();
+    let confirmed = key.ask(CONFIRM, &message, Patience::default());
+    confirmed.map_err(|error| failure(key, Phase::Confirm, Cause::Key(error)))?;
+    memory::forget(store, key.info().serial);
+    Ok(())
+}
+
+/// What went wrong, with the state that leaves the key in.
+fn failure(key: &Key<'_>, phase: Phase, cause: Cause) -> Failure {
+    let removed = matches!(&cause, Cause::Key(error) if error.is_removal());
+    let state = match (phase, key.info().mode) {
+        (Phase::Reboot, _) => State::Stored,
+        (_, Mode::Normal) if key.info().unconfirmed => State::Trying,
+        (_, Mode::Normal) => State::Old,
+        // Out of update mode by a power cut it starts what it ran before.
+        (_, Mode::Update) if key.detached && removed => State::Old,
+        (_, Mode::Update) if key.detached => State::OldWaiting,
+        (_, Mode::Update) => State::UpdateMode,
+    };
+    Failure { phase, cause, state }
+}
