@@ -5,8 +5,13 @@
  * `mark:FILE` and `await:FILE` keep step with others, `die:N` ends the process in N milliseconds, whatever it does then.
  * `both:N` signs N times with 9A and N times with 9E, in turn; `into:FILE` keeps what was signed, and the signatures.
  * `fork ... parent`: the words in between are a child's. `thread` and `join`: another thread uses the library once, and
- * ends at `join`. */
+ * ends at `join`. `text:HEX` is what `login` gives instead of the PIN, and `secrets:FILE` has words in HEX and their names, for
+ * which `scan` looks through all memory of this process; the hexadecimal bytes are masked, so that none are found that are
+ * only asked for. */
+#define _GNU_SOURCE
 #include "module.h"
+
+#include "secrets.h"
 
 #include <pthread.h>
 #include <sys/time.h>
@@ -52,8 +57,13 @@ static number find(unsigned char id, number *object) {
     return result ? result : ended;
 }
 
+/* With what was said, or with the PIN of every virtual card. Nothing of it is left here. */
 static number login(number user) {
-    return call(LOGIN, session, user, (number) "123456", 6, 0);
+    unsigned char text[32] = "123456";
+    number length = typed.length ? unmasked(&typed, text) : 6;
+    number result = call(LOGIN, session, user, (number)text, length, 0);
+    explicit_bzero(text, sizeof text);
+    return result;
 }
 
 static void keep(const unsigned char *data, const unsigned char *signature, number length) {
@@ -207,6 +217,12 @@ static int arrange(const char *word, const char *argument) {
         printf("%s\n", argument);
     else if (strcmp(word, "die") == 0)
         die_in(atoi(argument));
+    else if (strcmp(word, "text") == 0)
+        read_masked(argument, &typed);
+    else if (strcmp(word, "secrets") == 0)
+        read_secrets(argument);
+    else if (strcmp(word, "scan") == 0)
+        scan();
     else if (strcmp(word, "thread") == 0)
         start_thread();
     else if (strcmp(word, "join") == 0)

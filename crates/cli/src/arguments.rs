@@ -6,16 +6,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use device::KeyReference;
 use zeroize::Zeroizing;
 
-use crate::{failure, output::Output};
+use crate::{failure, firmware::Firmware, output::Output};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed: the device, a file, anything not listed here
   2  usage: the command line was not understood, or what was entered is no PIN or pairing code
-  3  not there: no reader, no card, no such device, no certificate for that key, no pairing code
+  3  not there: no reader, no card, no key, no such device, no certificate for that key, no pairing code
   4  ambiguous: several devices fit, and --device has to say which one is meant
-  5  no answer from the reader service (pcscd)";
+  5  no answer from the reader service (pcscd)
+  6  the firmware image was refused: it is not whole, not signed by who is trusted, or not for this key
+  7  a firmware update was stopped or did not come to its end; the message says how that leaves the key";
 
 /// Look at Crescendo smart cards and security keys, and at PIV cards of any make.
 ///
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Make a card work on contactless readers: its pairing code, and who vouches for it
     #[command(subcommand)]
     Pairing(Pairing),
+    /// Check, sign and install firmware of security keys
+    #[command(subcommand)]
+    Firmware(Firmware),
 }
 
 #[derive(Debug, Subcommand)]
@@ -183,7 +188,7 @@ pub(crate) enum Format {
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
     if json && error.use_stderr() {
-        return failure::usage(&Output { json }, error);
+        return failure::usage(&Output { json, lines: false }, error);
     }
     // Nobody is left to tell when even this cannot be written.
     let _ = error.print();

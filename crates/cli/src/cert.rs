@@ -187,7 +187,7 @@ fn saved(file: &File) -> String {
     )
 }
 
-fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(!force).create(force).truncate(force);
     let written = options.open(path).and_then(|mut file| file.write_all(bytes));

@@ -1,22 +1,37 @@
 //! Why a command failed: one sentence, what to do next, and an exit code that says which kind it was.
 
-use std::{fmt::Write, io, path::PathBuf, process::ExitCode};
+use std::{borrow::Cow, fmt::Write, io, path::PathBuf, process::ExitCode};
 
-use device::{Candidate, CardError, Error};
+use device::{
+    Candidate, CardError, Error,
+    firmware::{self, BadKey},
+};
 use link::LinkError;
 use serde::Serialize;
 
-use crate::output::{Output, json, plain};
+use crate::{
+    firmware::told,
+    output::{Output, plain},
+};
 
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
-const NOT_THERE: u8 = 3;
-const AMBIGUOUS: u8 = 4;
+pub(crate) const NOT_THERE: u8 = 3;
+pub(crate) const AMBIGUOUS: u8 = 4;
 const NO_SERVICE: u8 = 5;
+pub(crate) const IMAGE_REFUSED: u8 = 6;
+pub(crate) const UPDATE_FAILED: u8 = 7;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
     Device(Error),
+    Firmware(firmware::Error),
+    /// An image was not installed, and the key is as it was.
+    NotInstalled(firmware::Error),
+    /// A file in the trust list is not what it should be.
+    Trust(PathBuf, BadKey),
+    /// A file could not be read.
+    Unreadable(PathBuf, io::Error),
     /// A file could not be written.
     File(PathBuf, io::Error),
     /// A file is there already.
@@ -36,6 +51,12 @@ pub(crate) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Device(error)
+    }
+}
+
+impl From<firmware::Error> for Failure {
+    fn from(error: firmware::Error) -> Self {
+        Self::Firmware(error)
     }
 }
 
@@ -72,7 +93,8 @@ impl Failure {
         let (code, exit) = self.kind();
         let message = plain(self.message());
         if output.json {
-            let candidates = self.candidates().iter().map(listed).collect();
+            let candidates = self.candidates();
+            let candidates = candidates.iter().map(listed).collect();
             tell(output, Content { code, exit, message, hint: self.hint(), candidates });
         } else {
             eprint(&self.text(&message));
@@ -82,7 +104,7 @@ impl Failure {
 
     fn text(&self, message: &str) -> String {
         let mut text = format!("crescendo: {message}\n");
-        for candidate in self.candidates() {
+        for candidate in self.candidates().iter() {
             let _ = writeln!(text, "  {}", plain(candidate));
         }
         if let Some(hint) = self.hint() {
@@ -94,6 +116,10 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Device(error) => error.to_string(),
+            Self::Firmware(error) => error.to_string(),
+            Self::NotInstalled(error) => format!("{error}; nothing was sent to the key, which is as it was"),
+            Self::Trust(path, error) => format!("{} in the list of trusted keys: {error}", path.display()),
+            Self::Unreadable(path, error) => format!("{} cannot be read: {error}", path.display()),
             Self::File(path, error) => format!("{} cannot be written: {error}", path.display()),
             Self::Exists(path) => format!("{} is there already", path.display()),
             Self::Terminal => "a certificate in binary form is not for a terminal".to_owned(),
@@ -108,7 +134,9 @@ impl Failure {
     pub(crate) fn kind(&self) -> (&'static str, u8) {
         match self {
             Self::Device(error) => kind(error),
-            Self::File(..) | Self::Output(_) => ("file", FAILED),
+            Self::Firmware(error) | Self::NotInstalled(error) => told::kind(error),
+            Self::Trust(..) => ("trust", FAILED),
+            Self::File(..) | Self::Unreadable(..) | Self::Output(_) => ("file", FAILED),
             Self::Exists(_) => ("file-exists", FAILED),
             Self::Terminal => ("terminal", USAGE),
             Self::NoTerminal(_) => ("no-terminal", USAGE),
@@ -126,16 +154,19 @@ impl Failure {
                 Some("A script gives the PIN with --pin-env or --pin-fd, and the code on standard input.")
             }
             Self::Clipboard(_) => Some("Without --copy the code is shown, with --cache it is kept."),
-            Self::File(..) | Self::Output(_) | Self::NoSecret(_) => None,
+            Self::Firmware(error) | Self::NotInstalled(error) => told::hint(error),
+            Self::Trust(..) => Some("Until it is put right or taken away, nobody is trusted."),
+            Self::File(..) | Self::Unreadable(..) | Self::Output(_) | Self::NoSecret(_) => None,
         }
     }
 
-    fn candidates(&self) -> &[Candidate] {
+    fn candidates(&self) -> Cow<'_, [Candidate]> {
         match self {
             Self::Device(Error::Ambiguous { candidates } | Error::NoSuchDevice { candidates, .. }) => {
-                candidates
+                candidates.into()
             }
-            _ => &[],
+            Self::Firmware(error) | Self::NotInstalled(error) => told::candidates(error).into(),
+            _ => Cow::default(),
         }
     }
 }
@@ -212,7 +243,7 @@ pub(crate) fn usage(output: &Output, error: &clap::Error) -> ExitCode {
 
 /// Nobody is left to tell when this cannot be written: the exit code has to do.
 fn tell(output: &Output, error: Content<'_>) {
-    let _ = json(&Report { error }).and_then(|text| output.bytes(text.as_bytes()));
+    let _ = output.object(&Report { error }).and_then(|text| output.bytes(text.as_bytes()));
 }
 
 fn eprint(text: &str) {

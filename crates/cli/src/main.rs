@@ -9,6 +9,7 @@ mod cache;
 mod cert;
 mod devices;
 mod failure;
+mod firmware;
 mod info;
 mod output;
 mod pairing;
@@ -31,9 +32,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refuse(&error),
     };
-    let output = Output { json: arguments.json };
+    let command = arguments.command.unwrap_or(Command::Devices);
+    let output = Output { json: arguments.json, lines: firmware::writes_lines(&command) };
     begin_log(&output);
-    let result = run(&output, arguments.command.unwrap_or(Command::Devices));
+    let result = run(&output, command);
     result.map_or_else(|failure| failure.report(&output), |()| ExitCode::SUCCESS)
 }
 
@@ -47,6 +49,7 @@ fn run(output: &Output, command: Command) -> Result<(), Failure> {
         Command::Cert(command) => cert::run(output, &devices, command),
         Command::Cache(command) => cache::run(output, &devices, &cache, command),
         Command::Pairing(command) => pairing::run(output, &devices, command),
+        Command::Firmware(command) => firmware::run(output, command),
     }
 }
 

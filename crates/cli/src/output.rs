@@ -15,6 +15,8 @@ const SCHEMA: u32 = 1;
 
 pub(crate) struct Output {
     pub(crate) json: bool,
+    /// Objects take one line each, as more than one is written.
+    pub(crate) lines: bool,
 }
 
 impl Output {
@@ -24,8 +26,13 @@ impl Output {
         object: &T,
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        let text = if self.json { json(object)? } else { text() };
+        let text = if self.json { self.object(object)? } else { text() };
         self.bytes(text.as_bytes())
+    }
+
+    /// An object as it is written.
+    pub(crate) fn object<T: Serialize>(&self, object: &T) -> Result<String, Failure> {
+        if self.lines { json_line(object) } else { json(object) }
     }
 
     /// Whether somebody looks on while it is written.
@@ -45,6 +52,11 @@ struct Envelope<'a, T> {
     schema: u32,
     #[serde(flatten)]
     content: &'a T,
+}
+
+fn json_line<T: Serialize>(content: &T) -> Result<String, Failure> {
+    let object = serde_json::to_string(&Envelope { schema: SCHEMA, content });
+    object.map(|text| text + "\n").map_err(|error| Failure::Output(error.into()))
 }
 
 pub(crate) fn json<T: Serialize>(content: &T) -> Result<String, Failure> {
@@ -102,6 +114,13 @@ mod tests {
     fn nothing_from_a_card_reaches_the_terminal_as_a_command() {
         assert_eq!(plain("a\x1b[2Jb\u{9b}c\n\u{202E}d"), "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}\u{FFFD}d");
         assert_eq!(plain("Zoë, Ünal"), "Zoë, Ünal");
+    }
+
+    #[test]
+    fn one_of_several_objects_takes_a_line() {
+        let output = Output { json: true, lines: true };
+        let object = output.object(&serde_json::json!({"a": ["b", 1]})).unwrap();
+        assert_eq!(object, "{\"schema\":1,\"a\":[\"b\",1]}\n");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod certificates;
 mod device;
 mod devices;
 mod error;
+pub mod firmware;
 mod info;
 mod pairing;
 

@@ -1,4 +1,5 @@
-//! The seams of `link` on a real machine: readers through PC/SC, a store, a clock. No knowledge of any card in here.
+//! The seams of `link` on a real machine: readers through PC/SC, HID devices through hidraw, a store, a clock. No knowledge
+//! of any card or key in here.
 //!
 //! No threads: whoever calls waits in the thread it called from. Nothing is connected to before the first call.
 
@@ -6,6 +7,7 @@
 
 mod clock;
 mod environment;
+mod hid;
 mod messaging;
 mod pcsc;
 mod session;
@@ -20,6 +22,12 @@ pub use messaging::{Messaging, messaging};
 #[must_use]
 pub fn readers() -> Arc<dyn link::Readers> {
     Arc::new(pcsc::PcscReaders::default())
+}
+
+/// The HID devices of this machine, through hidraw. Which of them a user may open is udev's to say.
+#[must_use]
+pub fn hid_devices() -> Arc<dyn link::HidDevices> {
+    Arc::new(hid::HidrawDevices)
 }
 
 /// What is kept between uses, in files that all processes of this user share.
