@@ -2,13 +2,13 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use device::{Device, Devices, Kept};
+use device::{Devices, Kept};
 use serde::Serialize;
 
 use crate::{
     arguments::{Cache, Clear, Which},
     failure::Failure,
-    output::{Output, plain, table},
+    output::{Output, Owner, plain, table},
 };
 
 #[derive(Serialize)]
@@ -34,14 +34,6 @@ struct Cleared {
 struct Forgotten {
     device: Owner,
     pins: &'static str,
-}
-
-/// The device whose PINs are forgotten.
-#[derive(Serialize)]
-struct Owner {
-    name: String,
-    id: Option<String>,
-    reader: String,
 }
 
 pub(crate) fn run(
@@ -92,16 +84,12 @@ fn one(devices: &Devices, cache: &device::Cache, which: &Which) -> Result<(Vec<K
 fn forget_pins(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {
     let mut device = devices.select(which.device.as_deref())?;
     device.forget_pins()?;
-    let forgotten = Forgotten { device: owner(&device), pins: "forgotten" };
+    let forgotten = Forgotten { device: Owner::of(&device), pins: "forgotten" };
     output.show(&forgotten, || forgotten_text(&forgotten.device))
 }
 
 fn item(kept: Kept) -> Item {
     Item { guid: kept.uuid(), label: kept.label, size: kept.size, idle: kept.idle.map(|idle| idle.as_secs()) }
-}
-
-fn owner(device: &Device) -> Owner {
-    Owner { name: device.name(), id: device.id().map(str::to_owned), reader: device.reader().to_owned() }
 }
 
 fn text(items: &[Item]) -> String {

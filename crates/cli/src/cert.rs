@@ -7,27 +7,19 @@ use std::{
     time::SystemTime,
 };
 
-use device::{Certificate, Device, Devices, Entry, Mark, purpose};
+use device::{Certificate, Devices, Entry, Mark, purpose};
 use serde::Serialize;
 
 use crate::{
     arguments::{Cert, Export, Format, Which},
     failure::Failure,
-    output::{Output, hex, plain, table},
+    output::{Output, Owner, hex, plain, table},
 };
 
 #[derive(Serialize)]
 struct Shown {
     device: Owner,
     certificates: Vec<Item>,
-}
-
-/// The device that the certificates are on.
-#[derive(Serialize)]
-struct Owner {
-    name: String,
-    id: Option<String>,
-    reader: String,
 }
 
 #[derive(Serialize)]
@@ -76,12 +68,8 @@ pub(crate) fn run(output: &Output, devices: &Devices, command: Cert) -> Result<(
 fn list(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {
     let mut device = devices.select(which.device.as_deref())?;
     let certificates = device.certificates(SystemTime::now())?.into_iter().map(item).collect();
-    let shown = Shown { device: owner(&device), certificates };
+    let shown = Shown { device: Owner::of(&device), certificates };
     output.show(&shown, || text(&shown))
-}
-
-fn owner(device: &Device) -> Owner {
-    Owner { name: device.name(), id: device.id().map(str::to_owned), reader: device.reader().to_owned() }
 }
 
 fn item(entry: Entry) -> Item {
@@ -168,7 +156,7 @@ fn export(output: &Output, devices: &Devices, export: &Export) -> Result<(), Fai
         pem: inside.then(|| String::from_utf8_lossy(&bytes).into_owned()),
         file: export.output.as_ref().map(|path| path.display().to_string()),
     };
-    let exported = Exported { device: owner(&device), certificate };
+    let exported = Exported { device: Owner::of(&device), certificate };
     output.show(&exported, || saved(&exported.certificate))
 }
 

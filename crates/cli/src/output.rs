@@ -6,12 +6,27 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
+use device::Device;
 use serde::Serialize;
 
 use crate::failure::Failure;
 
 /// Grows when a field changes its meaning or goes; new fields may come without.
 const SCHEMA: u32 = 1;
+
+/// Whose it is that is shown.
+#[derive(Serialize)]
+pub(crate) struct Owner {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) reader: String,
+}
+
+impl Owner {
+    pub(crate) fn of(device: &Device) -> Self {
+        Self { name: device.name(), id: device.id().map(str::to_owned), reader: device.reader().to_owned() }
+    }
+}
 
 pub(crate) struct Output {
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 
 mod clipboard;
 
-use device::{Device, Devices, Forgotten, Interface, Next, PairingCode, Retrieved, Signer};
+use device::{Devices, Forgotten, Interface, Next, PairingCode, Retrieved, Signer};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -11,17 +11,9 @@ use self::clipboard::{Desktop, Patience, lend};
 use crate::{
     arguments::{Forget, Pairing, Retrieve, Set, Which},
     failure::Failure,
-    output::{Output, plain, table},
+    output::{Output, Owner, plain, table},
     secret,
 };
-
-/// The device it is about.
-#[derive(Serialize)]
-struct Owner {
-    name: String,
-    id: Option<String>,
-    reader: String,
-}
 
 #[derive(Serialize)]
 struct Told {
@@ -63,6 +55,8 @@ struct Shown {
 #[derive(Serialize)]
 struct Item {
     interface: &'static str,
+    /// Why the card is not believed.
+    problem: Option<String>,
     contactless: bool,
     vci: bool,
     wants_code: bool,
@@ -92,7 +86,7 @@ fn retrieve(output: &Output, devices: &Devices, asked: &Retrieve) -> Result<(), 
     let pin = secret::pin(&asked.pin, &plain(device.name()), device.pin_state()?)?;
     let Retrieved { code, signer } = device.retrieve_pairing_code(&pin)?;
     drop(pin);
-    let mut told = told(owner(&device), &signer);
+    let mut told = told(Owner::of(&device), &signer);
     if !output.json {
         eprint!("{}", remark(&told, code.is_some()));
     }
@@ -124,26 +118,22 @@ fn set(output: &Output, devices: &Devices, asked: Set) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
     let code = secret::code(asked.code, &plain(device.name()))?;
     let checked = device.set_pairing_code(&code)?;
-    let kept = Kept { device: owner(&device), checked };
+    let kept = Kept { device: Owner::of(&device), checked };
     output.show(&kept, || kept_text(&kept))
 }
 
 fn forget(output: &Output, devices: &Devices, asked: &Forget) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
     let Forgotten { code, signer } = device.forget_pairing_code(asked.signer)?;
-    let gone = Gone { device: owner(&device), forgotten: Parts { code, signer } };
+    let gone = Gone { device: Owner::of(&device), forgotten: Parts { code, signer } };
     output.show(&gone, || gone_text(&gone.forgotten, asked.signer))
 }
 
 fn status(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {
     let mut device = devices.select(which.device.as_deref())?;
     let pairing = item(&device.pairing()?);
-    let shown = Shown { device: owner(&device), pairing };
+    let shown = Shown { device: Owner::of(&device), pairing };
     output.show(&shown, || shown_text(&shown))
-}
-
-fn owner(device: &Device) -> Owner {
-    Owner { name: device.name(), id: device.id().map(str::to_owned), reader: device.reader().to_owned() }
 }
 
 fn digits(code: &PairingCode) -> Zeroizing<String> {
@@ -170,6 +160,7 @@ fn item(pairing: &device::Pairing) -> Item {
             Interface::Unpaired => "unpaired",
             Interface::Vci => "vci",
         },
+        problem: pairing.problem.clone(),
         contactless: pairing.contactless,
         vci: pairing.vci,
         wants_code: pairing.wants_code,
@@ -251,8 +242,9 @@ fn shown_text(shown: &Shown) -> String {
     let Shown { device, pairing } = shown;
     let id = device.id.as_ref().map(|id| format!(", ID {}", plain(id))).unwrap_or_default();
     let row = |name: &str, value: &str| vec![format!("  {name}"), value.to_owned()];
-    let rows = [
-        row("Connection", connection(pairing)),
+    let mut rows = vec![row("Connection", connection(pairing))];
+    rows.extend(pairing.problem.as_ref().map(|why| row("Problem", &plain(why))));
+    rows.extend([
         row(
             "Contactless use",
             if pairing.vci { "offered (virtual contact interface)" } else { "not offered" },
@@ -260,7 +252,7 @@ fn shown_text(shown: &Shown) -> String {
         row("Pairing code", code_text(pairing)),
         row("Vouched for", voucher(pairing)),
         row("Next", &pairing.advice),
-    ];
+    ]);
     format!("{}{id}, in {}\n{}", plain(&device.name), plain(&device.reader), table(&rows))
 }
 
@@ -304,6 +296,7 @@ mod tests {
     fn pairing() -> device::Pairing {
         device::Pairing {
             interface: Interface::Contact,
+            problem: None,
             contactless: false,
             vci: true,
             wants_code: true,

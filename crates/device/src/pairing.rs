@@ -58,6 +58,8 @@ pub enum Interface {
 pub struct Pairing {
     /// How it is reached.
     pub interface: Interface,
+    /// Why it is [`Interface::Closed`].
+    pub problem: Option<String>,
     /// Its reader is contactless, whatever it is treated as.
     pub contactless: bool,
     /// It says that it has the virtual contact interface.
@@ -193,6 +195,7 @@ impl Device {
             let discovery = state.discovery;
             Ok(Pairing {
                 interface: interface(token),
+                problem: token.barred().map(|why| why.to_string()),
                 contactless: crescendo::is_contactless(token.atr()),
                 vci: discovery.is_some_and(|discovery| discovery.vci()),
                 wants_code: discovery.as_ref().is_some_and(Discovery::wants_pairing_code),

@@ -261,6 +261,7 @@ fn what_is_known_and_what_to_do_next() {
     let first = desk.pairing();
     let expected = Pairing {
         interface: Interface::Contact,
+        problem: None,
         contactless: false,
         vci: true,
         wants_code: true,
@@ -286,8 +287,11 @@ fn what_is_known_and_what_to_do_next() {
     assert_eq!((desk.pairing(), desk.pairing().next()), (ready.clone(), Next::Nothing));
 
     desk.signers.clear();
-    let closed = Pairing { interface: Interface::Closed, learnt: false, ..ready };
-    assert_eq!((desk.pairing(), desk.pairing().next()), (closed, Next::Vouch));
+    let shown = desk.pairing();
+    assert!(shown.problem.as_ref().is_some_and(|why| why.contains("nobody vouches")), "{:?}", shown.problem);
+    let problem = shown.problem.clone();
+    let closed = Pairing { interface: Interface::Closed, problem, learnt: false, ..ready };
+    assert_eq!((&shown, shown.next()), (&closed, Next::Vouch));
     desk.card.set_interface(Side::Contact);
     assert_eq!(desk.pairing().next(), Next::Retrieve, "to be learnt again");
 }

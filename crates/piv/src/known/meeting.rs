@@ -60,9 +60,9 @@ impl Known {
         self.stored.leave();
     }
 
-    /// Whether there should be secure messaging, and is none.
-    pub(crate) fn is_barred(&self) -> bool {
-        self.barred.is_some()
+    /// Why there is no secure messaging where there should be.
+    pub(crate) fn barred(&self) -> Option<ChannelError> {
+        self.barred
     }
 
     /// A PIN goes over contact, or through the virtual contact interface.

@@ -1,7 +1,7 @@
 //! The pairing code, and who has signed the card: what it takes to be known over contactless.
 
 use super::{Start, Token};
-use crate::{Error, ObjectId, PairingCode, messaging::Access};
+use crate::{ChannelError, Error, ObjectId, PairingCode, messaging::Access};
 
 /// Pairing Code Reference Data Container (SP 800-73-5 part 1, 3.3.9): readable over contact, after the PIN.
 const PAIRING_CODE: ObjectId = ObjectId::from_tag(0x5F_C123);
@@ -17,7 +17,13 @@ impl Token {
     /// there is none.
     #[must_use]
     pub fn takes_pin(&self) -> bool {
-        self.known.access() != Access::Plain || self.known.is_barred()
+        self.known.access() != Access::Plain || self.barred().is_some()
+    }
+
+    /// Why there is no secure messaging with a card that should have it. Known after [`Token::state`].
+    #[must_use]
+    pub fn barred(&self) -> Option<ChannelError> {
+        self.known.barred()
     }
 
     /// Whether the card is spoken to through its virtual contact interface. Known after [`Token::state`].
