@@ -30,7 +30,7 @@ pub(crate) struct CardArguments {
     manners: Manners,
     #[command(flatten)]
     contactless: Contactless,
-    /// How long APDUs take: none, contact or usb.
+    /// How long APDUs take: none, contact, usb or contactless.
     #[arg(long, default_value = "none")]
     pub(crate) latency: Latency,
     /// Private operations take as long as on a chip.
@@ -139,6 +139,9 @@ struct Contactless {
     /// The card lies on a contactless reader.
     #[arg(long = "contactless")]
     begins: bool,
+    /// There are two readers: the contactless one has the next port.
+    #[arg(long)]
+    two_readers: bool,
     /// The suite of secure messaging: cs2, cs7 or none.
     #[arg(long, value_parser = suite)]
     suite: Option<SuiteOrNone>,
@@ -164,6 +167,11 @@ impl CardArguments {
     /// Where the card is at first.
     pub(crate) fn interface(&self) -> Interface {
         if self.contactless.begins { Interface::Contactless } else { Interface::Contact }
+    }
+
+    /// The port of the reader for an interface.
+    pub(crate) fn reader(&self, interface: Interface) -> u16 {
+        self.port.saturating_add(u16::from(self.contactless.two_readers && interface == Interface::Contactless))
     }
 
     /// The card that was asked for.

@@ -34,8 +34,10 @@ signer NAME                        who vouches for the secure messaging key: dir
 pairing-code DIGITS | contact-tries N
 strict-plain on|off                whether any plain command ends the session
 session                            none, established or paired
+session-keys                       its four keys, which no real card tells: for tests that look for copies elsewhere
 lose-session                       as after a key establishment by another program
-latency none|contact|usb           how long APDUs take
+latency none|contact|usb|contactless
+                                   how long APDUs take
 key-time on|off                    whether key operations take as long as on a chip
 tries | verified                   the PIN
 block-pin | block-puk | block-global
@@ -132,6 +134,10 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
         "contact" => card.set_interface(Interface::Contact),
         "contactless" => card.set_interface(Interface::Contactless),
         "session" => return Ok(session(card).into()),
+        "session-keys" => {
+            let keys: Vec<_> = card.session_keys().iter().map(|key| hex::encode(key)).collect();
+            return Ok(keys.join(" "));
+        }
         "lose-session" => card.lose_session(),
         "suite" | "vci" | "signer" | "pairing-code" | "contact-tries" | "strict-plain" => {
             secure_messaging(card, name, rest)?;

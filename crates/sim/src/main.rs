@@ -64,7 +64,7 @@ fn run(arguments: &CardArguments) -> io::Result<std::convert::Infallible> {
     if let Some(path) = &arguments.control {
         control::listen(card.clone(), path)?;
     }
-    vpcd::serve(&card, &arguments.host, arguments.port)
+    vpcd::serve(&card, &arguments.host, |interface| arguments.reader(interface))
 }
 
 fn ctl(socket: &std::path::Path, line: &str) -> ExitCode {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_quickack;
 
-use crate::card::SimCard;
+use crate::card::{Interface, SimCard};
 
 /// How often a card looks whether it was pulled, and a card without reader whether there is one now.
 const TICK: Duration = Duration::from_millis(50);
@@ -18,13 +18,14 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long a card that was moved stays away: pcscd looks for cards every 400 ms, and must have looked once.
 const ABSENCE: Duration = Duration::from_secs(1);
 
-/// Serves one reader of vpcd for ever: waits for the card to be inserted and for pcscd to be there, each time anew.
-pub fn serve(card: &SimCard, host: &str, port: u16) -> ! {
+/// Serves readers of vpcd for ever: waits for the card to be inserted and for pcscd to be there, each time anew. `port` is
+/// that of the reader for the card's interface.
+pub fn serve(card: &SimCard, host: &str, port: impl Fn(Interface) -> u16) -> ! {
     loop {
+        let begun = card.epoch().moves;
         if card.is_present()
-            && let Ok(stream) = TcpStream::connect((host, port))
+            && let Ok(stream) = TcpStream::connect((host, port(card.interface())))
         {
-            let begun = card.epoch().moves;
             // An end of the session is as good as another: the reader is gone, or the card is.
             let _ = session(card, stream, begun);
             if card.is_present() && card.epoch().moves != begun {

@@ -22,7 +22,7 @@ fn a_card_moved_to_the_other_interface_hangs_up_and_comes_back_with_another_answ
     let port = reader.local_addr().unwrap().port();
     let card = SimCard::new(Personality::piv_dual());
     let served = card.clone();
-    std::thread::spawn(move || vpcd::serve(&served, "127.0.0.1", port));
+    std::thread::spawn(move || vpcd::serve(&served, "127.0.0.1", |_| port));
 
     let (mut stream, _) = reader.accept().unwrap();
     assert_eq!(ask(&mut stream, &[4]).unwrap(), b"\x3B\x87\x81\x31\xFE\x45SimDual\xE7");

@@ -31,6 +31,11 @@ impl Channel {
         Self { keys, counter: 1, command_chain: [0; 16], response_chain: [0; 16] }
     }
 
+    pub(super) fn keys(&self) -> [&[u8]; 4] {
+        let Keys { confirmation, mac, encryption, response_mac } = &self.keys;
+        [confirmation, mac, encryption, response_mac]
+    }
+
     /// The command inside a protected one, or the status word that ends the session.
     pub(super) fn open(&mut self, command: &Command) -> Result<Command, u16> {
         let protected = Protected::read(command)?;

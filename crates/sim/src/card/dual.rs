@@ -41,6 +41,15 @@ impl SimCard {
         self.with(|state| state.chip.piv.messaging.channel.is_some())
     }
 
+    /// The four keys of the session: of confirmation, MAC, encryption and response MAC; none without one. For tests that look
+    /// for copies elsewhere: no real card tells them.
+    pub fn session_keys(&self) -> Vec<Vec<u8>> {
+        self.with(|state| {
+            let channel = state.chip.piv.messaging.channel.as_ref();
+            channel.map_or(Vec::new(), |channel| channel.keys().map(<[u8]>::to_vec).into())
+        })
+    }
+
     /// Whether the pairing code was verified in this session.
     pub fn is_paired(&self) -> bool {
         self.with(|state| state.chip.piv.messaging.paired)
