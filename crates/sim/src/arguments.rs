@@ -84,6 +84,12 @@ struct Content {
     /// The URL in the Key History, instead of a true one where certificates are elsewhere.
     #[arg(long, value_name = "URL", value_parser = url)]
     history_url: Option<String>,
+    /// There is a FIDO application (piv, piv-dual; key-v3 has one anyway).
+    #[arg(long, conflicts_with = "no_fido")]
+    fido: bool,
+    /// There is no FIDO application (key-v3).
+    #[arg(long)]
+    no_fido: bool,
 }
 
 /// PINs.
@@ -200,6 +206,7 @@ impl Content {
             no_key_history: self.no_key_history,
             key_history: self.key_history,
             history_url: self.history_url.clone(),
+            fido: (base.fido || self.fido) && !self.no_fido,
             ..base
         }
     }
@@ -320,7 +327,7 @@ mod tests {
     #[test]
     fn every_switch_is_a_field() {
         let content = "--retired 3 --off-card 2 --key 9A=rsa-3072 --key 82=p-384 --key 9D=none --compressed \
-            --garbage 9C --refuse 5FC10A=6F00 --no-chuid --key-history 9 --history-url http://h/00";
+            --garbage 9C --refuse 5FC10A=6F00 --no-chuid --key-history 9 --history-url http://h/00 --no-fido";
         let from_line = card(&format!("{content} --policy 6020 --global-pin 654321 --puk 12345678")).unwrap();
         let expected = Personality {
             retired: 3,
@@ -332,6 +339,7 @@ mod tests {
             no_chuid: true,
             key_history: Some(9),
             history_url: Some("http://h/00".into()),
+            fido: false,
             policy: Some([0x60, 0x20]),
             global_pin: Some("654321".into()),
             puk: Some("12345678".into()),
@@ -364,6 +372,8 @@ mod tests {
             strict_plain: true,
         };
         assert_eq!(card(contactless).unwrap(), Personality { secure_messaging, ..Personality::piv_dual() });
+        let with_fido = card("--profile piv --fido").unwrap();
+        assert_eq!(with_fido, Personality { fido: true, ..Personality::piv() });
         let without = card("--profile piv-dual --suite none").unwrap();
         assert_eq!(without.secure_messaging.suite, None);
     }
@@ -384,6 +394,7 @@ mod tests {
             "--signer me",
             "--pairing-code 1234567",
             "--no-key-history --key-history 3",
+            "--fido --no-fido",
         ] {
             assert!(card(line).is_err(), "{line}");
         }

@@ -10,6 +10,7 @@ mod crescendo;
 mod cvc;
 mod dual;
 mod establish;
+mod fido;
 mod history;
 mod issue;
 mod key;

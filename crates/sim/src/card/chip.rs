@@ -1,6 +1,7 @@
 //! One chip: which application is selected, chains of commands, answers in parts (ISO 7816-4).
 
 use super::crescendo::{self, ACA, CARD_MANAGER};
+use super::fido::{self, Fido};
 use super::personality::{Personality, Profile};
 use super::piv::Piv;
 use crate::apdu::{Answer, Command};
@@ -15,6 +16,7 @@ pub(super) const EXTENDED_COMMAND: usize = 0x03F8;
 pub(super) struct Chip {
     pub(super) personality: Personality,
     pub(super) piv: Piv,
+    pub(super) fido: Fido,
     selected: Option<Application>,
     chain: Option<Command>,
     rest: Vec<u8>,
@@ -25,12 +27,13 @@ enum Application {
     Piv,
     Aca,
     CardManager,
+    Fido,
 }
 
 impl Chip {
     pub(super) fn new(personality: Personality) -> Self {
-        let mut chip =
-            Self { piv: Piv::new(&personality), personality, selected: None, chain: None, rest: Vec::new() };
+        let (piv, fido) = (Piv::new(&personality), Fido::new(personality.profile));
+        let mut chip = Self { personality, piv, fido, selected: None, chain: None, rest: Vec::new() };
         chip.reset();
         chip
     }
@@ -124,9 +127,13 @@ impl Chip {
         Err(Answer::status(0x9000))
     }
 
-    /// Part 8.3 lets any command be chained; the standard, table 3, these three.
+    /// Part 8.3 lets any command be chained; the standard, table 3, these three; CTAP its messages.
     fn chains(&self, ins: u8) -> bool {
-        self.personality.profile == Profile::KeyV3 || matches!(ins, 0x47 | 0x87 | 0xDB)
+        match (self.personality.profile, self.selected) {
+            (Profile::KeyV3, _) => true,
+            (_, Some(Application::Fido)) => ins == fido::MESSAGE,
+            _ => matches!(ins, 0x47 | 0x87 | 0xDB),
+        }
     }
 
     fn command(&mut self, command: &Command) -> Answer {
@@ -143,6 +150,7 @@ impl Chip {
             _ => match self.selected {
                 Some(Application::Piv) => return self.piv.command(command),
                 Some(Application::Aca) => crescendo::aca(command),
+                Some(Application::Fido) => self.fido.command(command),
                 Some(Application::CardManager) if self.personality.profile == Profile::KeyV3 => {
                     crescendo::card_manager(command, &self.personality, self.piv.stored())
                 }
@@ -171,6 +179,10 @@ impl Chip {
                 self.piv.log_out();
                 crescendo::card_manager_template()
             }
+            Application::Fido => {
+                self.piv.log_out();
+                Fido::select()
+            }
         }
     }
 
@@ -181,6 +193,7 @@ impl Chip {
                 Some(Application::Piv)
             }
             ACA if has_aca => Some(Application::Aca),
+            fido::AID if self.personality.fido => Some(Application::Fido),
             [] => Some(Application::CardManager),
             _ if aid.len() >= 7 && CARD_MANAGER.starts_with(aid) => Some(Application::CardManager),
             _ => None,

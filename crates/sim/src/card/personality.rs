@@ -122,6 +122,8 @@ pub struct Personality {
     pub key_history: Option<u8>,
     /// The URL in the Key History, instead of the one that names [`Personality::off_card_file`].
     pub history_url: Option<String>,
+    /// There is a FIDO application.
+    pub fido: bool,
     /// 6 to 8 digits.
     pub pin: String,
     /// 8 digits, or none (`puk=none` in the command reference, part 8.1).
@@ -166,6 +168,7 @@ impl Personality {
             no_key_history: false,
             key_history: None,
             history_url: None,
+            fido: true,
             pin: "123456".into(),
             puk: None,
             policy: None,
@@ -191,6 +194,7 @@ impl Personality {
         Self {
             profile: Profile::Piv,
             guid: *b"\x80\x07\x30\x00\x51\x49\x4D\x02\x8A\x11\x00\x00\x00\x00\x00\x02",
+            fido: false,
             puk: Some("12345678".into()),
             ..Self::key_v3()
         }
