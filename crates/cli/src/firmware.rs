@@ -12,9 +12,12 @@ use std::sync::{
 };
 use std::thread;
 
-use device::firmware::{
-    Allow, Description, Error, Flow, KeyHash, Keys, PrivateKey, SignedImage, Step, Trust, Updated, sign,
-    trust,
+use device::{
+    Devices,
+    firmware::{
+        Allow, Description, Error, Flow, KeyHash, Keys, PrivateKey, SignedImage, Step, Trust, Updated, sign,
+        trust,
+    },
 };
 use serde::Serialize;
 
@@ -37,9 +40,9 @@ pub(crate) fn writes_lines(command: &Command) -> bool {
     matches!(command, Command::Firmware(Firmware::Update(_)))
 }
 
-pub(crate) fn run(output: &Output, command: Firmware) -> Result<(), Failure> {
+pub(crate) fn run(output: &Output, devices: &Devices, command: Firmware) -> Result<(), Failure> {
     match command {
-        Firmware::Info(which) => info::show(output, &keys(), which.device.as_deref()),
+        Firmware::Info(which) => info::show(output, &keys(), devices, which.device.as_deref()),
         Firmware::Verify(verify) => self::verify(output, &verify),
         Firmware::Sign(sign) => self::sign_image(output, &sign),
         Firmware::Update(update) => self::update(output, &keys(), &update),

@@ -49,7 +49,7 @@ fn run(output: &Output, command: Command) -> Result<(), Failure> {
         Command::Cert(command) => cert::run(output, &devices, command),
         Command::Cache(command) => cache::run(output, &devices, &cache, command),
         Command::Pairing(command) => pairing::run(output, &devices, command),
-        Command::Firmware(command) => firmware::run(output, command),
+        Command::Firmware(command) => firmware::run(output, &devices, command),
     }
 }
 

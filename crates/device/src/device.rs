@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use link::{LinkError, Reader, Readers};
+use link::{Card, LinkError, Reader, Readers};
 use piv::{Environment, Family, Token, crescendo};
 
 use crate::{Candidate, Error};
@@ -141,6 +141,11 @@ impl Device {
     }
 
     fn open(&self, environment: &Environment) -> Result<Token, Error> {
+        Ok(Token::open(self.connect()?, environment))
+    }
+
+    /// A connection of its own to the card.
+    pub(crate) fn connect(&self) -> Result<Box<dyn Card>, Error> {
         let Some(atr) = &self.atr else {
             return Err(Error::Empty { reader: self.reader.clone() });
         };
@@ -148,7 +153,7 @@ impl Device {
         if card.atr() != atr {
             return Err(piv::Error::Link(LinkError::Removed).into());
         }
-        Ok(Token::open(card, environment))
+        Ok(card)
     }
 
     pub(crate) fn candidate(&self) -> Candidate {

@@ -1,5 +1,7 @@
 //! Firmware of keys: which keys are there, whose images are trusted, and the update of the one that is meant.
 
+mod card;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use link::{Clock, HidDevice, HidDevices, Store};
@@ -11,6 +13,8 @@ pub use firmware::{
     sign,
 };
 use firmware::{Answer, Found, Machine, UPDATE_MODE_IDS};
+
+pub use card::{Card, cards};
 
 /// The keys of a machine, and their firmware.
 pub struct Keys {
@@ -173,14 +177,17 @@ pub struct Updated {
 fn key(found: Found) -> Key {
     let firmware = match found.answer {
         Ok(Answer::Firmware(info)) => Firmware::Updatable(info),
-        Ok(Answer::Fido(info)) => Firmware::NotSupported {
-            aaguid: info.aaguid,
-            version: info.firmware_version,
-            fido: info.versions,
-        },
+        Ok(Answer::Fido(info)) => info.into(),
         Err(error) => Firmware::Silent(error.to_string()),
     };
     Key { device: found.device, firmware }
+}
+
+/// Of an authenticator that does not speak the update protocol.
+impl From<fido::Info> for Firmware {
+    fn from(info: fido::Info) -> Self {
+        Self::NotSupported { aaguid: info.aaguid, version: info.firmware_version, fido: info.versions }
+    }
 }
 
 impl Key {

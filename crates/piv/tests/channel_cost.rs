@@ -14,26 +14,60 @@ use rand_core::{CryptoRng, RngCore};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-const SUITES: [(Suite, &str); 2] = [
-    (Suite::Cs2, include_str!("../src/channel/vectors/vci-cs2.json")),
-    (Suite::Cs7, include_str!("../src/channel/vectors/vci-cs7.json")),
+const SUITES: [(Suite, &str, &str); 2] = [
+    (Suite::Cs2, "CS2", include_str!("../src/channel/vectors/vci-cs2.json")),
+    (Suite::Cs7, "CS7", include_str!("../src/channel/vectors/vci-cs7.json")),
 ];
 /// 2026-06-01.
 const NOW: u64 = 1_780_272_000;
 
+/// What one suite costs. Told as `CS2 NAME NUMBER`, a line each.
+struct Cost {
+    name: &'static str,
+    verification: Duration,
+    establishment: Duration,
+    /// The mean over a session, and its longest.
+    exchange: (Duration, Duration),
+}
+
 #[test]
 #[ignore = "measures; run it optimised and alone"]
 fn an_establishment_costs_at_most_four_verifications_and_an_exchange_30_us() {
-    for (suite, text) in SUITES {
-        let vectors: Value = serde_json::from_str(text).unwrap();
-        let verification = verification(suite);
-        let establishment = median(30, || drop(black_box(establish(&vectors, suite))));
-        let ratio = establishment.as_secs_f64() / verification.as_secs_f64();
-        println!("{suite:?}: one ECDSA verification {verification:?}");
-        println!("{suite:?}: establishment and check of the certificate {establishment:?}, ratio {ratio:.2}");
-        let (mean, longest) = exchange(&vectors, suite);
-        println!("{suite:?}: one protected exchange {mean:?}; the longest of the session {longest:?}");
-        assert!(ratio <= 4.0 && mean < Duration::from_micros(30), "{suite:?}");
+    let costs = SUITES.map(|(suite, name, text)| cost(suite, name, text));
+    // All are told before one is judged.
+    costs.iter().for_each(Cost::tell);
+    for cost in costs {
+        assert!(cost.ratio() <= 4.0, "{}: {:.2} verifications", cost.name, cost.ratio());
+        assert!(cost.exchange.0 < Duration::from_micros(30), "{}: {:?}", cost.name, cost.exchange.0);
+    }
+}
+
+fn cost(suite: Suite, name: &'static str, text: &str) -> Cost {
+    let vectors: Value = serde_json::from_str(text).unwrap();
+    Cost {
+        name,
+        verification: verification(suite),
+        establishment: median(30, || drop(black_box(establish(&vectors, suite)))),
+        exchange: exchange(&vectors, suite),
+    }
+}
+
+impl Cost {
+    fn ratio(&self) -> f64 {
+        self.establishment.as_secs_f64() / self.verification.as_secs_f64()
+    }
+
+    fn tell(&self) {
+        let us = |time: Duration| time.as_secs_f64() * 1e6;
+        for (what, number) in [
+            ("verification_us", us(self.verification)),
+            ("establishment_us", us(self.establishment)),
+            ("establishment_ratio", self.ratio()),
+            ("exchange_us", us(self.exchange.0)),
+            ("longest_exchange_us", us(self.exchange.1)),
+        ] {
+            println!("{} {what} {number:.3}", self.name);
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use device::firmware::{BootloaderVersion, Version};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Firmware {
-    /// Show the firmware of the keys that are connected
+    /// Show the firmware of the keys that are connected, and of cards in readers
+    ///
+    /// A card at which somebody is logged in is not asked: that would log them out.
     Info(WhichKey),
     /// Check an image: whole, and signed by keys that are trusted
     Verify(Verify),
