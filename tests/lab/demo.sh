@@ -3,13 +3,13 @@
 # shellcheck shell=bash
 
 steps=0 failures=0
-pin=123456
+pin=123456 pairing_code=27182818
 card_url="pkcs11:token=Crescendo%20Test%20Holder"
 
-# run_demo SIM MODULE EXAMPLE, all of them files.
+# run_demo SIM MODULE COMMAND EXAMPLE, all of them files.
 run_demo() {
     local sim=$1
-    module=$2 reinsert=$3
+    module=$2 crescendo=$3 reinsert=$4
     ca=$here/crates/sim/fixtures/ca.pem
     start_lab "$sim" "$module" --latency contact
     prepare_mail
@@ -20,6 +20,10 @@ run_demo() {
     step "TLS 1.3 login" log_in_by_tls
     step "SSH login" log_in_by_ssh
     step "card pulled, put back" survive_pull
+    stop_lab
+    start_lab "$sim" "$module" --profile piv-dual --two-readers --latency contactless
+    prepare_mail
+    step "mail without contacts" sign_mail_without_contacts
     stop_lab
     echo "$steps steps, $failures failed"
     [ "$failures" = 0 ]
@@ -74,6 +78,27 @@ sign_mail() {
     openssl cms -verify -in "$lab/mail.signed" -CAfile "$ca" -out "$lab/mail.read"
     cmp "$lab/mail" "$lab/mail.read"
     proved "openssl cms signed with 9C (P-256, PIN for each signature); openssl verified it up to the CA"
+}
+
+# A card with two interfaces, and a reader for each. The PIN and the code are looked for on the air; that they would be
+# found is shown where they are sent in clear, over contact.
+sign_mail_without_contacts() {
+    # Nobody else vouches for the card: it is believed because it was in a contact reader.
+    lab_environment+=(CRESCENDO_VCI_ANCHORS=)
+    client env CARD_PIN="$pin" "$crescendo" pairing retrieve --cache --pin-env CARD_PIN
+    [ "$(seen "$pin") $(seen "$pairing_code")" = "true true" ]
+    ask_lab contactless
+    ctl zero
+    sign_mail
+    [ "$(seen "$pin") $(seen "$pairing_code")" = "false false" ]
+    [[ $(ctl count) != *'"establishments":0'* ]]
+    proved "crescendo kept the pairing code over contact; openssl cms signed the same mail on a contactless reader" \
+        "with secure messaging, neither PIN nor code in clear"
+}
+
+# seen DIGITS: whether they went to the card or came from it, as they are, since `ctl zero`.
+seen() {
+    ctl seen "$(printf %s "$1" | od -An -tx1 | tr -d ' \n')" | tr -d ' '
 }
 
 prepare_tls() {

@@ -6,7 +6,9 @@
 # Clients need only PCSCLITE_CSOCK_NAME=FOLDER/run/pcscd.comm; `SIM ctl FOLDER/control ...` plays with the card.
 # FOLDER/pcscd.log and FOLDER/card.log tell what happened. Every line said is `note TEXT`, `inside COMMAND` (how to
 # run a program where only this lab's loopback exists), or the answer to a command: `ready` or `failed WHY`.
-# Commands, a line each: `pull`, `insert` (answered when pcscd has noticed), `restart` (of pcscd).
+# FOLDER/anchors.pem vouches for the card over contactless: CRESCENDO_VCI_ANCHORS.
+# Commands, a line each: `pull`, `insert`, `contact`, `contactless` (to such a reader; answered when pcscd has noticed),
+# `restart` (of pcscd).
 #
 # `dev` and the Rust tests start labs with this script, and with nothing else. vpcd listens on all interfaces, so
 # pcscd gets a network namespace with nothing but loopback in it; and its socket has a fixed name, so it gets a
@@ -29,6 +31,7 @@ trap stop EXIT
 main() {
     install -d -o "$owner" -g "$group" "$folder/run" "$folder/conf"
     : >"$folder/pcscd.log"
+    "$sim" anchor >"$folder/anchors.pem"
     own_namespaces || shared_machine
     write_reader_conf
     echo "inside ${inside[*]}"
@@ -44,9 +47,9 @@ main() {
 answer() {
     local seen
     case $1 in
-    pull | insert)
+    pull | insert | contact | contactless)
         local words="Card inserted"
-        [ "$1" = insert ] || words="Card Removed"
+        [ "$1" != pull ] || words="Card Removed"
         seen=$(count "$words")
         "$sim" ctl "$folder/control" "$1" >/dev/null
         wait_for_log "$words" $((seen + 1))

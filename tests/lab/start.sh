@@ -1,7 +1,7 @@
 # Sourced by `dev`: a lab for a script, through lab.sh; and servers beside it. `as_root` is an array, empty for root.
 # shellcheck shell=bash
 
-lab= lab_in= lab_out= lab_sim=
+lab= lab_memory= lab_in= lab_out= lab_sim=
 lab_environment=() inside=() servers=()
 # Only root enters namespaces; in there, back to who we are.
 as_oneself=(setpriv --reuid "$(id -u)" --regid "$(id -g)" --clear-groups)
@@ -15,12 +15,15 @@ start_lab() {
     shift 2
     lab=$(mktemp -d "${TMPDIR:-/tmp}/crescendo-lab.XXXXXX")
     mkdir -m 700 "$lab/home"
+    # Pairing codes are kept in memory only.
+    lab_memory=$(mktemp -d /dev/shm/crescendo-lab.XXXXXX)
     mkfifo "$lab/commands"
     exec {lab_out}< <(exec "${as_root[@]}" "$here/tests/lab/lab.sh" "$lab" "$lab_sim" "$@" <"$lab/commands")
     exec {lab_in}>"$lab/commands"
     lab_environment=(
         PCSCLITE_CSOCK_NAME="$lab/run/pcscd.comm" PKCS11_MODULE="$module" PKCS11_MODULE_PATH="$module"
-        HOME="$lab/home" XDG_CACHE_HOME="$lab/home" XDG_CONFIG_HOME="$lab/home" XDG_RUNTIME_DIR="$lab/home"
+        HOME="$lab/home" XDG_CACHE_HOME="$lab/home" XDG_CONFIG_HOME="$lab/home" XDG_RUNTIME_DIR="$lab_memory"
+        XDG_STATE_HOME="$lab/home" CRESCENDO_VCI_ANCHORS="$lab/anchors.pem"
     )
     hear_lab
 }
@@ -58,7 +61,7 @@ stop_lab() {
         lab_in=
         cat <&"$lab_out" >/dev/null
     fi
-    [ -z "$lab" ] || rm -rf "$lab"
+    [ -z "$lab" ] || rm -rf "$lab" "$lab_memory"
     lab=
 }
 

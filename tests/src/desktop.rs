@@ -1,12 +1,12 @@
 //! A screen for programs with windows, and somebody at its keyboard.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::PIN;
+use crate::files::target;
 use crate::lab::Lab;
 use crate::program::{Program, Server};
 
@@ -191,11 +191,4 @@ fn patient(patience: Duration, mut happens: impl FnMut() -> bool) -> bool {
         sleep(Duration::from_millis(200));
     }
     true
-}
-
-/// The folder of everything cargo makes: it has the folder that tests lie in.
-fn target() -> PathBuf {
-    let test = env::current_exe().expect("a test has a name");
-    let folder = test.ancestors().find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
-    folder.and_then(|folder| folder.parent()).expect("tests lie in the target folder").to_owned()
 }

@@ -56,3 +56,10 @@ fn build() -> PathBuf {
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace")
 }
+
+/// The folder of everything cargo makes: it has the folder that tests lie in.
+pub(crate) fn target() -> PathBuf {
+    let test = env::current_exe().expect("a test has a name");
+    let folder = test.ancestors().find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
+    folder.and_then(|folder| folder.parent()).expect("tests lie in the target folder").to_owned()
+}

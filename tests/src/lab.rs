@@ -1,19 +1,23 @@
 //! A pcscd of its own, with a virtual card in its reader.
 
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::CODE;
 use crate::files::{Files, root};
 use crate::program::Program;
 
 /// Names the lab's folder to a process that was started for one test.
 const FOLDER: &str = "CRESCENDO_LAB_FOLDER";
+
+/// Where files are in memory: pairing codes are kept nowhere else.
+const MEMORY: &str = "/dev/shm";
 
 /// A reader with a card, for one test. Everything in it ends when it is dropped, or when the test dies.
 #[derive(Debug)]
@@ -23,8 +27,8 @@ pub struct Lab {
     answers: Lines<BufReader<ChildStdout>>,
     inside: Vec<String>,
     folder: PathBuf,
-    // Last, so that the folder goes when nobody uses it any more.
-    _made: Option<TempDir>,
+    // Last, so that the folders go when nobody uses them any more.
+    _made: Option<[TempDir; 2]>,
 }
 
 impl Lab {
@@ -41,7 +45,7 @@ impl Lab {
         );
         let (folder, made) = match env::var_os(FOLDER) {
             Some(folder) => (PathBuf::from(folder), None),
-            None => made_folder(),
+            None => made_folders(),
         };
         fs::create_dir_all(folder.join("home")).expect("the lab's folder takes files");
         let mut shell = Command::new(root().join("tests/lab/lab.sh"))
@@ -69,6 +73,16 @@ impl Lab {
         self.ask("insert");
     }
 
+    /// Takes the card to a contactless reader; pcscd has noticed.
+    pub fn to_contactless(&mut self) {
+        self.ask("contactless");
+    }
+
+    /// Takes the card to a contact reader; pcscd has noticed.
+    pub fn to_contact(&mut self) {
+        self.ask("contact");
+    }
+
     /// Ends pcscd and starts another; it has seen the card.
     pub fn restart_pcscd(&mut self) {
         self.ask("restart");
@@ -92,10 +106,28 @@ impl Lab {
     pub fn apdus<T>(&self, work: impl FnOnce() -> T) -> (u32, T) {
         self.card("zero");
         let result = work();
-        let count = self.card("count");
-        let digits =
-            count.trim_start_matches(r#"{"apdus":"#).split(',').next().and_then(|it| it.parse().ok());
-        (digits.unwrap_or_else(|| panic!("not a count: {count}")), result)
+        (self.count("apdus"), result)
+    }
+
+    /// What the card has counted since `zero`: `apdus`, `bytes`, `verifies` or `establishments`.
+    ///
+    /// # Panics
+    /// When it does not count that.
+    #[must_use]
+    pub fn count(&self, what: &str) -> u32 {
+        let counts = self.card("count");
+        let number = counts.split_once(&format!("\"{what}\":")).and_then(|(_, rest)| {
+            let end = rest.find(|digit: char| !digit.is_ascii_digit())?;
+            rest[..end].parse().ok()
+        });
+        number.unwrap_or_else(|| panic!("no count of {what}: {counts}"))
+    }
+
+    /// Whether these bytes went over the air or the contacts since `zero`.
+    #[must_use]
+    pub fn seen(&self, bytes: &[u8]) -> bool {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        self.card(&format!("seen {hex}")) == "true"
     }
 
     /// How many tries the PIN has left.
@@ -107,6 +139,14 @@ impl Lab {
         let tries = self.card("tries");
         let digits = tries.trim_start_matches("pin=").split(' ').next().and_then(|it| it.parse().ok());
         digits.unwrap_or_else(|| panic!("not tries: {tries}"))
+    }
+
+    /// Enters the pairing code for the lab's login session.
+    ///
+    /// # Panics
+    /// When the card does not accept it.
+    pub fn enter_code(&self) {
+        let _ = self.program(&Files::get().command).args(&["pairing", "set", "-"]).input(CODE).succeed();
     }
 
     /// A program that uses this lab's card, in a home of its own.
@@ -125,6 +165,12 @@ impl Lab {
     #[must_use]
     pub fn server(&self, name: impl AsRef<std::ffi::OsStr>) -> Program {
         Program::endless(&self.inside, &environment(&self.folder), name)
+    }
+
+    /// The runtime directory of the lab's login session, in memory.
+    #[must_use]
+    pub fn runtime(&self) -> PathBuf {
+        runtime(&self.folder)
     }
 
     /// A file in the lab's folder.
@@ -181,7 +227,7 @@ pub fn alone(name: &str, options: &[&str], body: impl FnOnce(Lab)) {
         fs::write(Path::new(&folder).join("ran"), name).expect("the lab's folder takes files");
         return body(Lab::start(options));
     }
-    let (folder, _made) = made_folder();
+    let (folder, _made) = made_folders();
     let test = env::current_exe().expect("a test has a name");
     let status = Command::new(test)
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
@@ -193,21 +239,33 @@ pub fn alone(name: &str, options: &[&str], body: impl FnOnce(Lab)) {
     assert!(folder.join("ran").exists(), "there is no test called {name}");
 }
 
-fn made_folder() -> (PathBuf, Option<TempDir>) {
-    let made =
-        tempfile::Builder::new().prefix("crescendo-lab.").tempdir().expect("there is a place for files");
-    (made.path().to_owned(), Some(made))
+/// The lab's folder, and the runtime directory that goes with it.
+fn made_folders() -> (PathBuf, Option<[TempDir; 2]>) {
+    let mut temporary = tempfile::Builder::new();
+    let folder = temporary.prefix("crescendo-lab.").tempdir().expect("there is a place for files");
+    let path = folder.path().to_owned();
+    let mut temporary = tempfile::Builder::new();
+    let name = path.file_name().expect("it was just made");
+    let runtime = temporary.prefix(name).rand_bytes(0).permissions(Permissions::from_mode(0o700));
+    let runtime = runtime.tempdir_in(MEMORY).expect("there is a place in memory");
+    (path, Some([folder, runtime]))
 }
 
-/// Leads to the lab's reader, and away from the home of whoever runs the tests.
-fn environment(folder: &Path) -> [(&'static str, PathBuf); 6] {
+fn runtime(folder: &Path) -> PathBuf {
+    Path::new(MEMORY).join(folder.file_name().expect("a folder has a name"))
+}
+
+/// Leads to the lab's reader and to whoever vouches for its card, and away from the home of whoever runs the tests.
+fn environment(folder: &Path) -> [(&'static str, PathBuf); 8] {
     let home = folder.join("home");
     [
         ("PCSCLITE_CSOCK_NAME", folder.join("run/pcscd.comm")),
         ("PKCS11_MODULE_PATH", Files::get().module.clone()),
+        ("CRESCENDO_VCI_ANCHORS", folder.join("anchors.pem")),
         ("HOME", home.clone()),
         ("XDG_CACHE_HOME", home.join("cache")),
         ("XDG_CONFIG_HOME", home.join("config")),
-        ("XDG_RUNTIME_DIR", home),
+        ("XDG_STATE_HOME", home.join("state")),
+        ("XDG_RUNTIME_DIR", runtime(folder)),
     ]
 }

@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod clients;
+
 mod client;
 mod desktop;
 mod files;
@@ -33,3 +35,7 @@ pub use server::{OpensslServer, SshServer, TlsServer, askpass, free_port, server
 
 /// The PIN of every virtual card.
 pub const PIN: &str = "123456";
+/// The pairing code of every virtual card that has one.
+pub const CODE: &str = "27182818";
+/// Both, as they are typed where a program asks for a PIN.
+pub const CODE_AND_PIN: &str = "27182818:123456";

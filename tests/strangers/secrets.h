@@ -43,7 +43,7 @@ static void look(const char *where, uintptr_t start, number length) {
         const unsigned char *from = piece, *found;
         number rest = length;
         while ((found = memmem(from, rest, secrets[i].bytes, secrets[i].length)) != NULL) {
-            printf("found %s at %#lx in %s\n", secrets[i].name, start + (found - piece), where);
+            printf("found %s at %lx in %s\n", secrets[i].name, start + (found - piece), where);
             rest -= found + 1 - from;
             from = found + 1;
         }

@@ -2,59 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs;
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crescendo_tests::{Desktop, Lab, Pages, Server, nss_database};
-use serde_json::json;
-
-const PIN_WINDOW: &str = "Unlock Security Device";
-
-/// The policy is put where Chromium looks, but for this Chromium alone. Only root has to do without the sandbox.
-const START: &str = r#"mount --bind "$1" /etc/chromium && shift && exec chromium --no-sandbox "$@""#;
-
-const QUIET: &[&str] = &[
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--password-store=basic",
-];
-
-/// Where Chromium looks for it.
-const DATABASE: &str = "home/.pki/nssdb";
-
-fn start(lab: &Lab, desktop: &Desktop, url: &str) -> Server {
-    let chromium = desktop.program(lab, "sh").args(&["-c", START, "-"]).arg(policy(lab)).args(QUIET);
-    let chromium = chromium.arg(format!("--user-data-dir={}", lab.path("chromium").display()));
-    chromium.arg(url).serve(lab.path("chromium.log"), "")
-}
-
-/// The folder of a policy that chooses the holder's certificate for our pages.
-fn policy(lab: &Lab) -> PathBuf {
-    let names =
-        json!({ "ISSUER": { "CN": "Crescendo Lab CA" }, "SUBJECT": { "CN": "Crescendo Test Holder" } });
-    let choice = json!({ "pattern": "https://127.0.0.1:*", "filter": names });
-    let policy = json!({ "AutoSelectCertificateForUrls": [choice.to_string()] });
-    let folder = lab.path("policy/policies/managed");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("lab.json"), policy.to_string()).unwrap();
-    lab.path("policy")
-}
-
-/// The PIN is asked for, and the page comes.
-fn log_in(lab: &Lab, desktop: &Desktop, pages: &Pages, page: &str) {
-    desktop.give_pin(lab, PIN_WINDOW);
-    desktop.wait_for(lab, &format!("/{page} for Crescendo Test Holder"));
-    let _ = desktop.picture(lab, "page");
-    assert!(pages.shown(page, "Crescendo Test Holder"));
-    assert!(!desktop.shows(lab, PIN_WINDOW), "one page, one PIN");
-    assert_eq!(lab.tries(), 6);
-}
+use crescendo_tests::clients::chromium::{DATABASE, PIN_WINDOW, log_in, start};
+use crescendo_tests::{Desktop, Lab, Pages, nss_database};
 
 #[test]
 #[ignore = "slow lane: needs Chromium, Xvfb"]
@@ -67,6 +19,7 @@ fn a_page_comes_after_the_pin_and_then_the_card_is_left_alone() {
         log_in(&lab, &desktop, &pages, "first");
         chromium
     });
+    assert_eq!(lab.tries(), 6);
     // Every certificate once, one PIN, and at most two signatures: browsers open two connections.
     println!("{apdus} APDUs");
     assert!(apdus <= 45, "{apdus} APDUs for one page");
@@ -89,4 +42,5 @@ fn a_card_that_comes_after_chromium_logs_in() {
     lab.insert();
     desktop.visit(&lab, "Chromium", &pages.url("after"), PIN_WINDOW);
     log_in(&lab, &desktop, &pages, "after");
+    assert_eq!(lab.tries(), 6);
 }

@@ -2,23 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use crescendo_tests::{Done, Lab, OpensslServer, PIN, ca};
-
-fn fetch(lab: &Lab, server: &OpensslServer, id: &str, pin: &str) -> Done {
-    let object = |kind: &str| format!("pkcs11:token=Crescendo%20Test%20Holder;id=%{id};type={kind}");
-    let key = format!("{};pin-value={pin}", object("private"));
-    let curl = lab.program_inside("curl").args(&["--silent", "--show-error", "--engine", "pkcs11"]);
-    let curl = curl.args(&["--key-type", "ENG", "--key", &key]);
-    let curl = curl.args(&["--cert-type", "ENG", "--cert", &object("cert"), "--cacert"]).arg(ca());
-    curl.arg(format!("https://127.0.0.1:{}/", server.port)).run()
-}
+use crescendo_tests::clients::curl::{fetch, works};
+use crescendo_tests::{Lab, OpensslServer, PIN};
 
 #[test]
 fn a_page_for_the_holder_of_an_rsa_key() {
-    let lab = Lab::start(&[]);
-    let page = fetch(&lab, &OpensslServer::start(&lab), "01", PIN);
-    assert_eq!(page.status, Some(0), "{page}");
-    page.says("Peer signature type: RSA-PSS").says("CN=Crescendo Test Holder");
+    works(&Lab::start(&[]), PIN);
 }
 
 #[test]

@@ -2,32 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crescendo_tests::{Desktop, Lab, Pages, Server, mozilla_profile};
-
-const PIN_WINDOW: &str = "Password Required";
-
-fn profile(lab: &Lab) -> PathBuf {
-    mozilla_profile(lab, "firefox", &[("security.default_personal_cert", "\"Select Automatically\"")])
-}
-
-fn start(lab: &Lab, desktop: &Desktop, profile: PathBuf, url: &str) -> Server {
-    let firefox = desktop.program(lab, "firefox-esr").args(&["--no-remote", "--profile"]);
-    firefox.arg(profile).arg(url).serve(lab.path("firefox.log"), "")
-}
-
-/// The PIN is asked for, and the page comes.
-fn log_in(lab: &Lab, desktop: &Desktop, pages: &Pages, page: &str) {
-    desktop.give_pin(lab, PIN_WINDOW);
-    desktop.wait_for(lab, &format!("/{page} for Crescendo Test Holder"));
-    let _ = desktop.picture(lab, "page");
-    assert!(pages.shown(page, "Crescendo Test Holder"));
-    assert!(!desktop.shows(lab, PIN_WINDOW), "one page, one PIN");
-    assert_eq!(lab.tries(), 6);
-}
+use crescendo_tests::clients::firefox::{PIN_WINDOW, log_in, profile, start};
+use crescendo_tests::{Desktop, Lab, Pages};
 
 #[test]
 #[ignore = "slow lane: needs Firefox, Xvfb"]
@@ -40,6 +19,7 @@ fn a_page_comes_after_the_pin_and_then_the_card_is_left_alone() {
         log_in(&lab, &desktop, &pages, "first");
         firefox
     });
+    assert_eq!(lab.tries(), 6);
     // Every certificate once, one PIN, and at most two signatures: browsers open two connections.
     println!("{apdus} APDUs");
     assert!(apdus <= 45, "{apdus} APDUs for one page");
@@ -59,4 +39,5 @@ fn a_card_that_comes_after_firefox_logs_in() {
     lab.insert();
     desktop.visit(&lab, "Mozilla Firefox", &pages.url("after"), PIN_WINDOW);
     log_in(&lab, &desktop, &pages, "after");
+    assert_eq!(lab.tries(), 6);
 }

@@ -2,11 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crescendo_tests::{Files, Lab, PIN, SshServer};
-
-fn public_keys(lab: &Lab) -> String {
-    lab.program("ssh-keygen").arg("-D").arg(&Files::get().module).succeed().out
-}
+use crescendo_tests::clients::openssh::{logs_in, public_keys};
+use crescendo_tests::{Lab, SshServer};
 
 /// The line of one kind of key: RSA is 9A first, 9D after it.
 fn only(keys: &str, kind: &str) -> String {
@@ -25,9 +22,7 @@ fn keygen_lists_every_key_once() {
 #[test]
 fn the_right_pin_logs_in() {
     let lab = Lab::start(&[]);
-    let server = SshServer::start(&lab, &public_keys(&lab));
-    let login = server.log_in(&lab, PIN);
-    assert_eq!((login.status, &login.out[..]), (Some(0), "logged in\n"), "{login}");
+    logs_in(&lab, &public_keys(&lab));
     assert_eq!(lab.tries(), 6);
 }
 
@@ -35,10 +30,7 @@ fn the_right_pin_logs_in() {
 #[test]
 fn a_key_that_wants_its_pin_each_time_logs_in() {
     let lab = Lab::start(&[]);
-    let keys = public_keys(&lab);
-    let server = SshServer::start(&lab, &only(&keys, "ecdsa"));
-    let login = server.log_in(&lab, PIN);
-    assert_eq!((login.status, &login.out[..]), (Some(0), "logged in\n"), "{login}");
+    logs_in(&lab, &only(&public_keys(&lab), "ecdsa"));
 }
 
 /// ssh tries the same PIN once for every key.

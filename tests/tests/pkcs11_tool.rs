@@ -3,13 +3,11 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crescendo_tests::{Done, Files, Lab, PIN, Program, Scheme, accepts, certificate, fixture};
-
-fn tool(lab: &Lab) -> Program {
-    lab.program("pkcs11-tool").arg("--module").arg(&Files::get().module)
-}
+use crescendo_tests::clients::data;
+use crescendo_tests::clients::pkcs11_tool::{decrypts, lists_private_keys, logged_in, sign, tool};
+use crescendo_tests::{Done, Files, Lab, PIN, Scheme, accepts, certificate, fixture};
 
 #[test]
 fn it_lists_the_token() {
@@ -36,11 +34,7 @@ fn it_lists_four_certificates_with_their_labels_and_ids() {
 #[test]
 fn it_lists_private_keys_after_login() {
     let lab = Lab::start(&[]);
-    let objects = tool(&lab).args(&["--login", "--pin", PIN, "-O"]).succeed();
-    assert_eq!(objects.count("Private Key Object; RSA"), 2, "{objects}");
-    assert_eq!(objects.count("Private Key Object; EC"), 2, "{objects}");
-    objects.says("Access:     always authenticate, sensitive");
-    assert_eq!(objects.count("  Access:     sensitive"), 3, "{objects}");
+    lists_private_keys(&lab, PIN);
 }
 
 /// The tool ends with 0 even when something failed: only its words tell.
@@ -302,10 +296,6 @@ fn with_dash(hash: &str) -> String {
     hash.replace("SHA1", "SHA-1")
 }
 
-fn logged_in(lab: &Lab) -> Program {
-    tool(lab).args(&["--login", "--pin", PIN])
-}
-
 /// Whether openssl accepts a signature over `data` with this hash, by the key of a fixture.
 fn holds(lab: &Lab, name: &str, hash: &str, options: &[&str], signature: &[u8]) -> bool {
     let public = lab.program("openssl").args(&["x509", "-noout", "-pubkey", "-in"]);
@@ -322,32 +312,9 @@ fn verdict(lab: &Lab, mechanism: &str, id: &str, signature: &[u8]) -> Done {
     tool.arg(lab.file("foreign", signature)).run()
 }
 
-/// Has openssl encrypt a file to 9D, and the tool decrypt it.
-fn decrypts(lab: &Lab, options: &[&str], padding: &[&str], input: &Path) {
-    let (encrypted, decrypted) = (lab.path("encrypted"), lab.path("decrypted"));
-    let openssl = lab.program("openssl").args(&["pkeyutl", "-encrypt", "-certin", "-inkey"]);
-    let openssl = openssl.arg(certificate(lab, "9d")).arg("-in").arg(input).arg("-out").arg(&encrypted);
-    let openssl = padding.iter().fold(openssl, |openssl, option| openssl.args(&["-pkeyopt", option]));
-    let _ = openssl.succeed();
-    let tool = logged_in(lab).arg("--decrypt").args(options).args(&["--id", "03", "-i"]).arg(encrypted);
-    let _ = tool.arg("-o").arg(&decrypted).succeed();
-    assert_eq!(fs::read(decrypted).unwrap(), fs::read(input).unwrap(), "{options:?}");
-}
-
 /// `data` hashed by openssl.
 fn hashed(lab: &Lab, hash: &str) -> PathBuf {
     let digest = format!("-{}", hash.replace('-', "").to_lowercase());
     let hash = lab.program("openssl").args(&["dgst", &digest, "-binary"]).arg(data(lab)).succeed();
     lab.file("hash", hash.bytes)
-}
-
-fn sign(lab: &Lab, options: &[&str], input: &PathBuf) -> Vec<u8> {
-    let out = lab.path("signature");
-    let tool = tool(lab).args(&["--login", "--pin", PIN, "-s"]).args(options);
-    let _ = tool.arg("-i").arg(input).arg("-o").arg(&out).succeed();
-    fs::read(out).unwrap()
-}
-
-fn data(lab: &Lab) -> PathBuf {
-    lab.file("data", "what is to be signed")
 }

@@ -1,11 +1,11 @@
-//! What an update costs: reports, memory, time.
+//! What an update costs: reports and memory; and its time, for the bench.
 
 #![forbid(unsafe_code)]
 
 mod lab;
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use firmware::SignedImage;
 use lab::{Lab, NEW, image, trust};
@@ -62,8 +62,10 @@ fn resident_at_most() -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// For the bench, which has the bar: times are no tests.
 #[test]
-fn an_image_is_verified_within_ten_milliseconds() {
+#[ignore = "a time, for the bench"]
+fn what_the_verification_of_an_image_takes() {
     let (file, trust) = (large(), trust());
     let fastest = (0..20).map(|_| {
         let file = file.clone();
@@ -71,7 +73,5 @@ fn an_image_is_verified_within_ten_milliseconds() {
         SignedImage::check(file, &trust).unwrap();
         start.elapsed()
     });
-    let fastest = fastest.min().unwrap();
-    println!("{fastest:?}");
-    assert!(fastest < Duration::from_millis(10), "{fastest:?}");
+    println!("verification_us {}", fastest.min().unwrap().as_micros());
 }

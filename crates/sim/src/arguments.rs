@@ -177,7 +177,8 @@ impl CardArguments {
 
     /// The port of the reader for an interface.
     pub(crate) fn reader(&self, interface: Interface) -> u16 {
-        self.port.saturating_add(u16::from(self.contactless.two_readers && interface == Interface::Contactless))
+        self.port
+            .saturating_add(u16::from(self.contactless.two_readers && interface == Interface::Contactless))
     }
 
     /// The card that was asked for.

@@ -17,7 +17,9 @@ pub(crate) fn puppet(lab: &Lab) -> impl Fn(&str) -> Program {
 pub(crate) fn compiled(lab: &Lab, name: &str, options: &[&str]) -> PathBuf {
     let source = format!("{}/strangers/{name}.c", env!("CARGO_MANIFEST_DIR"));
     let program = lab.path(name);
-    let gcc = lab.program("gcc").args(&["-Wall", "-Werror", "-o"]).arg(&program).arg(source);
+    // Bound at once, as Debian's programs are: a function that is looked up when it is first called leaves a copy of all
+    // registers on the stack.
+    let gcc = lab.program("gcc").args(&["-Wall", "-Werror", "-Wl,-z,now", "-o"]).arg(&program).arg(source);
     let _ = gcc.args(options).succeed();
     program
 }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::contender::NAMES;
 use crate::measure::Measured;
-use crate::report::{number, ratio};
+use crate::report::number;
 use crate::row::Model;
 
 const WIDTH: f64 = 960.0;
@@ -48,7 +47,7 @@ pub(crate) fn svg(measured: &[Measured]) -> String {
     let (height, body) = (chart.y, chart.body);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         role=\"img\" aria-label=\"Milliseconds of each row, by module\">\n<style>{STYLE}</style>\n\
+         role=\"img\" aria-label=\"Milliseconds of each row, by module or reader\">\n<style>{STYLE}</style>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n{body}</svg>\n"
     )
 }
@@ -66,22 +65,26 @@ impl Chart {
             16.0,
             self.y,
             "quiet",
-            "On a logarithmic axis: each line is ten times the one before. Ratios: our time to that one.",
+            "On a logarithmic axis: each line is ten times the one before. Ratios: our time to that one; contactless: to contact.",
         );
         self.y += 24.0;
+    }
+
+    fn legend(&mut self, names: [&str; 3]) {
         let mut x = 16.0;
-        for (index, name) in NAMES.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             self.rect(x, self.y - 10.0, 12.0, index);
             self.text(x + 18.0, self.y, "", name);
             x += 130.0;
         }
-        self.y += 32.0;
+        self.y += 28.0;
     }
 
     fn panel(&mut self, model: Model, rows: &[&Measured]) {
         self.text(16.0, self.y, "head", model.name());
         self.text(120.0, self.y, "quiet small", model.text());
-        self.y += 28.0;
+        self.y += 22.0;
+        self.legend(model.names());
         #[expect(clippy::cast_precision_loss, reason = "some rows")]
         let height = rows.len() as f64 * (3.0 * (BAR + GAP) + GROUP);
         self.grid(height);
@@ -111,8 +114,11 @@ impl Chart {
             let end = place(sample.milliseconds);
             self.rect(LEFT, self.y, end - LEFT, index);
             let told = format!("{} ms, {} APDUs", number(sample.milliseconds), sample.apdus);
-            let ratio =
-                if index == 0 { String::new() } else { format!("; ours ×{}", ratio(row.ratio(index))) };
+            let ratio = match (index, row.model) {
+                (0, _) => String::new(),
+                (_, Model::Contactless) => format!("; ×{}", row.ratio(index)),
+                _ => format!("; ours ×{}", row.ratio(index)),
+            };
             let class = if index == 0 { "small ours" } else { "small" };
             self.text(end + 5.0, self.y + BAR - 1.5, class, &format!("{told}{ratio}"));
             self.y += BAR + GAP;

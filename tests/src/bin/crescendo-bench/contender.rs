@@ -1,7 +1,7 @@
 //! The modules that are compared, each in a home of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crescendo_tests::{Files, Lab, Program};
@@ -24,6 +24,11 @@ pub(crate) struct Contender {
     looked: Option<Instant>,
 }
 
+/// Ours alone.
+pub(crate) fn ours(lab: &Lab) -> Contender {
+    contender(lab, 0, "ours", &Files::get().module, None)
+}
+
 /// Ours, and OpenSC's without and with its file cache.
 pub(crate) fn contenders(lab: &Lab) -> [Contender; 3] {
     let opensc = opensc(lab);
@@ -32,23 +37,18 @@ pub(crate) fn contenders(lab: &Lab) -> [Contender; 3] {
         let inner = format!("use_file_caching = {caching};\nfile_cache_dir = {};", folder.display());
         lab.file(&format!("{name}.conf"), format!("app default {{\nframework pkcs15 {{\n{inner}\n}}\n}}\n"))
     };
-    let contender = |index: usize, home: &str, module: &PathBuf, settings| {
-        let contender = Contender {
-            name: NAMES[index],
-            module: module.clone(),
-            home: lab.path(home),
-            settings,
-            remembers: index != 1,
-            looked: None,
-        };
-        fs::create_dir_all(&contender.home).expect("the lab's folder takes files");
-        contender
-    };
     [
-        contender(0, "ours", &Files::get().module, None),
-        contender(1, "opensc", &opensc, Some(settings("opensc", "no"))),
-        contender(2, "opensc-cache", &opensc, Some(settings("opensc-cache", "yes"))),
+        ours(lab),
+        contender(lab, 1, "opensc", &opensc, Some(settings("opensc", "no"))),
+        contender(lab, 2, "opensc-cache", &opensc, Some(settings("opensc-cache", "yes"))),
     ]
+}
+
+fn contender(lab: &Lab, index: usize, home: &str, module: &Path, settings: Option<PathBuf>) -> Contender {
+    let home = lab.path(home);
+    fs::create_dir_all(&home).expect("the lab's folder takes files");
+    let (name, module) = (NAMES[index], module.to_owned());
+    Contender { name, module, home, settings, remembers: index != 1, looked: None }
 }
 
 /// Where Debian's package has it.
@@ -61,7 +61,7 @@ fn opensc(lab: &Lab) -> PathBuf {
 impl Contender {
     /// A program in this contender's home.
     pub(crate) fn program(&self, lab: &Lab, name: impl AsRef<std::ffi::OsStr>) -> Program {
-        let homes = ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"];
+        let homes = ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"];
         let program = homes.iter().fold(lab.program(name), |program, home| program.env(home, &self.home));
         match &self.settings {
             Some(settings) => program.env("OPENSC_CONF", settings),
@@ -69,7 +69,7 @@ impl Contender {
         }
     }
 
-    /// Forgets every card.
+    /// Forgets every card; a pairing code stays for the login session, which is the lab's.
     pub(crate) fn forget(&mut self) {
         fs::remove_dir_all(&self.home).expect("it was made");
         fs::create_dir_all(&self.home).expect("the lab's folder takes files");

@@ -1,7 +1,9 @@
-//! What else a report tells: the costs of calls that send nothing, the size of things, and what pcscd itself costs.
+//! What else a report tells: the costs of calls that send nothing and of secure messaging, the size of things, and what
+//! pcscd itself costs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crescendo_tests::{Files, Lab};
 
@@ -13,11 +15,8 @@ pub(crate) fn figures() -> Vec<Bar> {
     let lab = Lab::start(&["--retired", "20"]);
     let program = compiled(&lab, "figures", &["-O2"], &["-lpthread"]);
     let module = &Files::get().module;
-    let told = lab.program(program).arg(module).succeed().out;
-    let figure = |name: &str| -> f64 {
-        let value = told.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("no {name}: {told}"))
-    };
+    let told: Vec<_> = (0..ROUNDS).map(|_| lab.program(&program).arg(module).succeed().out).collect();
+    let figure = |name| median(told.iter().map(|told| number_after(name, told)).collect());
     let bytes = fs::metadata(module).expect("the module is there").len();
     vec![
         at_most("FindObjectsInit, FindObjects(10), Final", figure("search_ns"), 2000.0, "ns"),
@@ -27,6 +26,39 @@ pub(crate) fn figures() -> Vec<Bar> {
         #[expect(clippy::cast_precision_loss, reason = "a file of some megabytes")]
         at_most("size of the module, stripped", bytes as f64 / 1024.0, 4096.0, "kB"),
     ]
+}
+
+/// What secure messaging costs the host, beside its bars. `program` is the compiled test channel_cost of the crate piv: it
+/// works with the standard's own steps, so no reader and no card is in its times.
+pub(crate) fn channel_cost(program: &Path) -> Vec<Bar> {
+    let output = Command::new(program).args(["--ignored", "--nocapture"]).output();
+    let told = output.unwrap_or_else(|error| panic!("{}: {error}", program.display())).stdout;
+    let told = String::from_utf8(told).expect("it writes text");
+    let bars = |(suite, curve)| {
+        let figure = |name: &str| number_after(&format!("{suite} {name}"), &told);
+        let [establishment, verification] =
+            ["establishment_us", "verification_us"].map(|name| figure(name) / 1000.0);
+        let text = format!(
+            "{suite}: an establishment with the check of the certificate, {establishment:.2} ms, to one ECDSA verification on \
+             {curve}, {verification:.2} ms"
+        );
+        [
+            at_most(text, figure("establishment_ratio"), 4.0, "times"),
+            at_most(format!("{suite}: one protected exchange"), figure("exchange_us"), 30.0, "µs"),
+            at_most(format!("{suite}: the longest of a session"), figure("longest_exchange_us"), 30.0, "µs"),
+        ]
+    };
+    [("CS2", "P-256"), ("CS7", "P-384")].into_iter().flat_map(bars).collect()
+}
+
+/// What the verification of a firmware image takes, beside its bar. `program` is the compiled test `costs` of the crate
+/// firmware.
+pub(crate) fn firmware_cost(program: &Path) -> Bar {
+    let output = Command::new(program).args(["--ignored", "--nocapture"]).output();
+    let told = output.unwrap_or_else(|error| panic!("{}: {error}", program.display())).stdout;
+    let told = String::from_utf8(told).expect("it writes text");
+    let text = "verification of a firmware image of 500,000 bytes";
+    at_most(text, number_after("verification_us", &told) / 1000.0, 10.0, "ms")
 }
 
 /// The libraries that the module needs.
@@ -45,9 +77,18 @@ pub(crate) fn pcscd() -> f64 {
         let done = lab.program(&program).succeed();
         done.out.trim().parse().unwrap_or_else(|_| panic!("{done}"))
     };
-    let mut times: Vec<_> = (0..ROUNDS).map(|_| once()).collect();
-    times.sort_by(f64::total_cmp);
-    times[ROUNDS / 2]
+    median((0..ROUNDS).map(|_| once()).collect())
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// The number in the line that begins so.
+fn number_after(name: &str, told: &str) -> f64 {
+    let value = told.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("no {name}: {told}"))
 }
 
 /// One of the C programs in strangers/.

@@ -9,6 +9,7 @@ use crescendo_tests::{Done, Lab, PIN, Program};
 use crate::client::NO_TOKEN;
 use crate::contender::{Contender, contenders};
 use crate::floor::floor;
+use crate::report::{number, ratio};
 use crate::row::{Card, LIST, Lane, Model, ROWS, Row, State, Work, lane, options};
 use crate::sample::{Sample, median, parse};
 
@@ -23,9 +24,11 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Our time to that of another contender.
-    pub(crate) fn ratio(&self, other: usize) -> f64 {
-        self.medians[0].milliseconds / self.medians[other].milliseconds
+    /// Our time to that of another contender; of contactless readers, their time to that of a contact reader. As text.
+    pub(crate) fn ratio(&self, other: usize) -> String {
+        let [first, other] = [0, other].map(|index: usize| self.medians[index].milliseconds);
+        // Where the same module is compared, a few parts in a hundred tell something.
+        if self.model == Model::Contactless { number(other / first) } else { ratio(first / other) }
     }
 }
 
@@ -41,7 +44,8 @@ pub(crate) fn measure_all(of: Lane) -> All {
     let mut all = All::default();
     for model in Model::ALL {
         for card in Card::ALL {
-            let fits = |row: &&Row| row.card == card && row.models.contains(&model) && lane(row, model) == of;
+            let fits =
+                |row: &&Row| row.card == card && row.models.contains(&model) && lane(row, model) == Some(of);
             let rows: Vec<_> = ROWS.iter().filter(fits).collect();
             if !rows.is_empty() {
                 let mut lab = Lab::start(&options(model, card));
@@ -64,21 +68,31 @@ fn measure(lab: &mut Lab, model: Model, rows: &[&'static Row]) -> Vec<Measured> 
         contenders.iter().for_each(|contender| make_database(lab, contender));
     }
     let medians = |row: &&'static Row| {
-        let mut samples = [const { Vec::new() }; 3];
-        for _ in 0..ROUNDS {
-            for (contender, samples) in contenders.iter_mut().zip(&mut samples) {
-                prepare(lab, contender, row.state);
-                samples.push(once(lab, contender, row.work));
-            }
-        }
-        let medians = samples.map(|samples| median(&samples));
+        let medians = in_turn(lab, &mut contenders, row);
         println!("{:<13}{:<55}{}", model.name(), row.text, medians.map(|it| told(&it)).concat());
         Measured { row, model, medians }
     };
     rows.iter().map(medians).collect()
 }
 
-fn told(sample: &Sample) -> String {
+/// The medians of one row in one lab.
+pub(crate) fn in_turn<const N: usize>(
+    lab: &mut Lab,
+    contenders: &mut [Contender; N],
+    row: &Row,
+) -> [Sample; N] {
+    let mut samples = [const { Vec::new() }; N];
+    for _ in 0..ROUNDS {
+        for (contender, samples) in contenders.iter_mut().zip(&mut samples) {
+            prepare(lab, contender, row.state);
+            samples.push(once(lab, contender, row.work));
+        }
+    }
+    samples.map(|samples| median(&samples))
+}
+
+/// For whoever watches.
+pub(crate) fn told(sample: &Sample) -> String {
     format!("{:>5} {:>8.1} ms", sample.apdus, sample.milliseconds)
 }
 

@@ -1,19 +1,40 @@
 //! What is measured: the rows of the report.
 
+use crate::{contactless, contender};
+
 /// A model of the way to the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Model {
     Contact,
     Usb,
+    /// Of our module alone, by the reader that the card is in.
+    Contactless,
 }
 
 impl Model {
-    pub(crate) const ALL: [Self; 2] = [Self::Contact, Self::Usb];
+    pub(crate) const ALL: [Self; 3] = [Self::Contact, Self::Usb, Self::Contactless];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Contact => "Contact card",
             Self::Usb => "USB key",
+            Self::Contactless => "Contactless",
+        }
+    }
+
+    /// What is compared, in the order of its tables.
+    pub(crate) fn names(self) -> [&'static str; 3] {
+        match self {
+            Self::Contact | Self::Usb => contender::NAMES,
+            Self::Contactless => contactless::NAMES,
+        }
+    }
+
+    /// What the ratios are, of the second and of the third.
+    pub(crate) fn ratios(self) -> [&'static str; 2] {
+        match self {
+            Self::Contact | Self::Usb => ["to OpenSC", "to its file cache"],
+            Self::Contactless => ["CS2 to contact", "CS7 to contact"],
         }
     }
 
@@ -24,13 +45,18 @@ impl Model {
                 "2 ms and 0.1 ms per byte for each APDU, both ways; RSA-2048 400 ms, P-256 80 ms"
             }
             Self::Usb => "1 ms and 0.01 ms per byte for each APDU, both ways; no extra time for keys",
+            Self::Contactless => {
+                "106 kbit/s: 3 ms and 0.09 ms per byte for each APDU, both ways; RSA-2048 400 ms, P-256 80 ms, P-384 160 ms"
+            }
         }
     }
 
-    fn options(self) -> &'static [&'static str] {
+    /// For `crescendo-sim vpcd`.
+    pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Self::Contact => &["--latency", "contact", "--key-time"],
             Self::Usb => &["--latency", "usb"],
+            Self::Contactless => &["--latency", "contactless", "--key-time"],
         }
     }
 }
@@ -46,6 +72,7 @@ pub(crate) enum Card {
 }
 
 impl Card {
+    /// What is in the reader for the comparison of modules.
     pub(crate) const ALL: [Self; 4] = [Self::Four, Self::Fifteen, Self::TwentyFour, Self::Extended];
 
     fn options(self) -> &'static [&'static str] {
@@ -101,7 +128,8 @@ pub(crate) struct Row {
 /// What fills a cache, and is measured as a listing.
 pub(crate) const LIST: &str = "load slots info open list";
 
-const BOTH: &[Model] = &Model::ALL;
+const BOTH: &[Model] = &[Model::Contact, Model::Usb];
+const ALL: &[Model] = &Model::ALL;
 const CONTACT: &[Model] = &[Model::Contact];
 const USB: &[Model] = &[Model::Usb];
 
@@ -118,6 +146,11 @@ const fn second(words: &'static str) -> Work {
     Work::Steps { words, from: 6 }
 }
 
+/// In every model, the contactless one too.
+const fn everywhere(row: Row) -> Row {
+    Row { models: ALL, ..row }
+}
+
 /// A row for the count alone.
 const fn counted(id: &'static str, text: &'static str, card: Card, state: State, work: Work) -> Row {
     Row { models: CONTACT, drawn: false, ..row(id, text, card, state, work) }
@@ -126,9 +159,9 @@ const fn counted(id: &'static str, text: &'static str, card: Card, state: State,
 /// Every row, in the order of the report.
 pub(crate) const ROWS: &[Row] = &[
     row("start", "module load, C_Initialize, C_GetSlotList", Card::Four, State::Warm, steps("load slots")),
-    row("list-cold", "list all, 4 certificates, cold", Card::Four, State::Cold, steps(LIST)),
+    everywhere(row("list-cold", "list all, 4 certificates, cold", Card::Four, State::Cold, steps(LIST))),
     row("list-inserted", "the same, warm, card just inserted", Card::Four, State::Inserted, steps(LIST)),
-    row("list-warm", "the same, warm", Card::Four, State::Warm, steps(LIST)),
+    everywhere(row("list-warm", "the same, warm", Card::Four, State::Warm, steps(LIST))),
     row("list-cold-15", "list all, 15 certificates, cold", Card::Fifteen, State::Cold, steps(LIST)),
     row("list-warm-15", "the same, warm", Card::Fifteen, State::Warm, steps(LIST)),
     row("list-cold-24", "list all, 24 certificates, cold", Card::TwentyFour, State::Cold, steps(LIST)),
@@ -148,13 +181,13 @@ pub(crate) const ROWS: &[Row] = &[
         State::Cold,
         Work::Steps { words: "load slots info open list data", from: 5 },
     ),
-    row(
+    everywhere(row(
         "first-both",
         "login, first RSA-2048 and first P-256 signature, warm",
         Card::Four,
         State::Warm,
         steps("load slots info open login sign:01 sign:04"),
-    ),
+    )),
     counted(
         "first-rsa",
         "token info, login, first RSA-2048 signature, warm",
@@ -162,20 +195,26 @@ pub(crate) const ROWS: &[Row] = &[
         State::Warm,
         steps("load slots info open login sign:01"),
     ),
-    counted(
-        "second-rsa",
-        "RSA-2048 signature, second of its key",
-        Card::Four,
-        State::Warm,
-        second("load slots info open login sign:01 sign:01"),
-    ),
-    counted(
-        "second-p256",
-        "P-256 signature, second of its key",
-        Card::Four,
-        State::Warm,
-        second("load slots info open login sign:04 sign:04"),
-    ),
+    Row {
+        models: &[Model::Contact, Model::Contactless],
+        ..counted(
+            "second-rsa",
+            "RSA-2048 signature, second of its key",
+            Card::Four,
+            State::Warm,
+            second("load slots info open login sign:01 sign:01"),
+        )
+    },
+    Row {
+        models: &[Model::Contact, Model::Contactless],
+        ..counted(
+            "second-p256",
+            "P-256 signature, second of its key",
+            Card::Four,
+            State::Warm,
+            second("load slots info open login sign:04 sign:04"),
+        )
+    },
     counted(
         "second-9c",
         "P-256 signature with 9C and its PIN, second",
@@ -183,16 +222,13 @@ pub(crate) const ROWS: &[Row] = &[
         State::Warm,
         second("load slots info open login consent:02 consent:02"),
     ),
-    Row {
-        models: BOTH,
-        ..row(
-            "hundred-p256",
-            "100 P-256 signatures",
-            Card::Four,
-            State::Warm,
-            second("load slots info open login sign:04 sign:04:100"),
-        )
-    },
+    everywhere(row(
+        "hundred-p256",
+        "100 P-256 signatures",
+        Card::Four,
+        State::Warm,
+        second("load slots info open login sign:04 sign:04:100"),
+    )),
     Row {
         models: USB,
         ..row(
@@ -217,8 +253,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
 ];
 
-/// Which rows are measured one after the other. The lanes of the contact card, which mostly wait, go side by side; the
-/// USB key comes after them, alone.
+/// Which rows are measured one after the other, each with every module. The lanes of the contact card, which mostly wait, go
+/// side by side; the USB key comes after them, alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     Contact,
@@ -231,13 +267,15 @@ impl Lane {
     pub(crate) const SIDE_BY_SIDE: [Self; 3] = [Self::Contact, Self::ContactFull, Self::ContactLong];
 }
 
-/// The lane of a row.
-pub(crate) fn lane(row: &Row, model: Model) -> Lane {
-    match (model, row.card) {
+/// The lane of a row; none where our module is alone.
+pub(crate) fn lane(row: &Row, model: Model) -> Option<Lane> {
+    let lane = match (model, row.card) {
+        (Model::Contactless, _) => return None,
         (Model::Usb, _) => Lane::Usb,
         (Model::Contact, Card::Fifteen | Card::TwentyFour) => Lane::ContactFull,
         (Model::Contact, Card::Extended) => Lane::ContactLong,
         (Model::Contact, Card::Four) if row.id == "hundred-p256" => Lane::ContactLong,
         (Model::Contact, Card::Four) => Lane::Contact,
-    }
+    };
+    Some(lane)
 }
