@@ -178,6 +178,14 @@ impl Function {
         matches!(self, Self::Login | Self::LoginUser) || self.sets_pin()
     }
 
+    /// Whether it speaks to the card with a PIN or with session keys, as a rule, or ends what they were for.
+    pub(crate) fn touches_secrets(self) -> bool {
+        let ends =
+            matches!(self, Self::Logout | Self::CloseSession | Self::CloseAllSessions | Self::Finalize);
+        let signs = matches!(self, Self::Sign | Self::SignFinal | Self::DeriveKey | Self::UnwrapKey);
+        self.takes_pin() || self.decrypts() || ends || signs
+    }
+
     /// Whether a new PIN is given.
     pub(crate) fn sets_pin(self) -> bool {
         matches!(self, Self::SetPIN | Self::InitPIN)

@@ -94,8 +94,8 @@ fn tls_1_3_with_rsa() {
 #[test]
 fn tls_1_3_with_p_384() {
     let lab = Lab::start(&[]);
-    let nss = Nss::start(&lab);
     let _ = lab.card("install 9A p-384");
+    let nss = Nss::start(&lab);
     let server = OpensslServer::start(&lab);
     let page = nss.page(&server, "Certificate for PIV Authentication");
     page.says("HTTP/1.0 200 ok").says("Peer signature type: ECDSA").says("Peer signing digest: SHA384");

@@ -8,9 +8,9 @@ use crate::{Error, tlv};
 /// Tag of the code in the Pairing Code Reference Data Container (SP 800-73-5 part 1, table 44).
 const CODE: tlv::Tag = 0x99;
 
-/// Eight digits. Cannot be printed by accident, and is wiped when dropped.
+/// Eight digits. Cannot be printed by accident, and is wiped when dropped, from the one place it has.
 #[derive(Clone)]
-pub struct PairingCode(Zeroizing<[u8; 8]>);
+pub struct PairingCode(Box<Zeroizing<[u8; 8]>>);
 
 impl PairingCode {
     /// From text.
@@ -19,7 +19,7 @@ impl PairingCode {
     /// [`Error::PairingCodeFormat`] for anything but eight digits; nothing was sent.
     pub fn new(text: &[u8]) -> Result<Self, Error> {
         match <[u8; 8]>::try_from(text) {
-            Ok(digits) if digits.iter().all(u8::is_ascii_digit) => Ok(Self(Zeroizing::new(digits))),
+            Ok(digits) if digits.iter().all(u8::is_ascii_digit) => Ok(Self(Box::new(Zeroizing::new(digits)))),
             _ => Err(Error::PairingCodeFormat),
         }
     }

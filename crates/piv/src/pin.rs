@@ -8,8 +8,9 @@ use crate::Error;
 
 /// A PIN, PUK or other reference data in the form the card takes: 8 bytes, padded with FF.
 ///
-/// It cannot be printed, copied or compared by accident, and is wiped when dropped.
-pub struct Pin(Zeroizing<[u8; 8]>);
+/// It cannot be printed, copied or compared by accident, and is wiped when dropped. It has one place of its own: what is
+/// moved would leave its bytes behind.
+pub struct Pin(Box<Zeroizing<[u8; 8]>>);
 
 impl Pin {
     /// A PIN by the standard: 6 to 8 digits.
@@ -35,7 +36,7 @@ impl Pin {
     }
 
     fn padded(text: &[u8]) -> Self {
-        let mut bytes = Zeroizing::new([0xFF; 8]);
+        let mut bytes = Box::new(Zeroizing::new([0xFF; 8]));
         bytes[..text.len()].copy_from_slice(text);
         Self(bytes)
     }

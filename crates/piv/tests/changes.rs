@@ -50,6 +50,18 @@ fn a_signature_of_another_key_is_never_returned() {
 }
 
 #[test]
+fn a_key_of_another_kind_is_found_out_when_it_refuses() {
+    let lab = Lab::key_v3();
+    let mut token = lab.user();
+    let old = token.certificate(AUTHENTICATION).unwrap().unwrap();
+    lab.card.install(0x9A, sim::fixture::named("9a-p-256").unwrap()).unwrap();
+    let refused = sign(&mut token, AUTHENTICATION, &BLOCK, None);
+    assert!(matches!(refused, Err(Error::KeyChanged(_))), "{refused:?}");
+    assert_ne!(token.certificate(AUTHENTICATION).unwrap().unwrap().key, old.key);
+    assert!(sign(&mut token, AUTHENTICATION, &[7; 32], None).is_ok());
+}
+
+#[test]
 fn a_key_that_was_shown_before_is_not_used_for_another() {
     let lab = Lab::key_v3();
     let mut token = lab.token();

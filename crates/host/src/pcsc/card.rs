@@ -23,6 +23,9 @@ const LONGEST_ANSWER: usize = 0x1_0000 + 2;
 /// How often a card held by another program for itself alone is tried, and how long it takes between tries.
 const TRIES: u32 = 5;
 const BETWEEN_TRIES: Duration = Duration::from_millis(240);
+/// How often a card is tried that another program is just resetting: until it has answered it has no protocol to agree on.
+const RESET_TRIES: u32 = 25;
+const BETWEEN_RESET_TRIES: Duration = Duration::from_millis(20);
 
 pub(super) struct PcscCard {
     context: Context,
@@ -139,10 +142,24 @@ impl Drop for PcscCard {
     }
 }
 
+/// Tries again for as long as another program's reset of the card is in the way.
+fn past_reset<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut tries = 1;
+    loop {
+        match attempt() {
+            Err(Error::ProtoMismatch) if tries < RESET_TRIES => {
+                thread::sleep(BETWEEN_RESET_TRIES);
+                tries += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
 fn connect(context: &Context, reader: &CStr) -> Result<Card, Error> {
     let mut tries = 1;
     loop {
-        match context.connect(reader, ShareMode::Shared, Protocols::ANY) {
+        match past_reset(|| context.connect(reader, ShareMode::Shared, Protocols::ANY)) {
             Err(Error::SharingViolation) if tries < TRIES => {
                 thread::sleep(BETWEEN_TRIES);
                 tries += 1;
@@ -154,7 +171,7 @@ fn connect(context: &Context, reader: &CStr) -> Result<Card, Error> {
 
 /// Takes note of a reset by another program; the connection is good again after that, if it is the same card.
 fn rejoin(card: &mut Card, known: &[u8]) -> Result<(), Error> {
-    card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)?;
+    past_reset(|| card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard))?;
     if atr(Some(card))? == known { Ok(()) } else { Err(Error::RemovedCard) }
 }
 

@@ -194,6 +194,12 @@ fn finish(
             known.doubt(object);
             Err(Error::KeyChanged(key))
         }
+        // Perhaps it is a key of another kind by now.
+        Err(error @ Error::Refused { .. }) if !lost_login(&error) && known.look(piv, &[object])? => {
+            tracing::debug!(%error, "and another certificate");
+            known.read(piv, &[key])?;
+            Err(Error::KeyChanged(key))
+        }
         other => other.map_err(not_logged_in),
     }
 }
