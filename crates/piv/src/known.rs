@@ -167,7 +167,10 @@ impl Known {
         let before = self.cache.get(ObjectId::KEY_HISTORY);
         let history = self.history(piv)?;
         let is_same = before.is_none() || before == self.cache.get(ObjectId::KEY_HISTORY);
-        let discovery = match (policy, self.content(ObjectId::DISCOVERY).filter(|_| is_same)) {
+        // What was told in plain over the air decides whether there is a channel, never which PIN goes into it.
+        let told = policy.filter(|_| self.access != Access::Vci);
+        let is_known = is_same && (self.access != Access::Vci || !self.is_due(ObjectId::DISCOVERY, LISTING));
+        let discovery = match (told, self.content(ObjectId::DISCOVERY).filter(|_| is_known)) {
             (Some(told), _) => told,
             (None, Some(known)) => known.and_then(|content| Discovery::parse(&content)),
             (None, None) => self.discovery(piv)?,

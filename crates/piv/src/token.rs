@@ -202,11 +202,6 @@ impl Token {
         self.known.oldest_look()
     }
 
-    /// Forgets what is known of the card's content, here and not in the store: everything is read again when next needed.
-    pub fn forget(&mut self) {
-        self.known.forget_everything();
-    }
-
     /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between (pcscd lets go of a
     /// card before it resets it, as it does when a program dies that held it), or if the card let go of secure messaging
     /// (as when another program began its own). Not once a PIN was sent, because nobody knows whether it counted.

@@ -6,7 +6,7 @@ mod lab;
 use std::{sync::Arc, time::Duration};
 
 use lab::{Lab, pin, sign};
-use link::{PairingCodes, Store};
+use link::{Card, LinkError, PairingCodes, Readers, Store, Transaction, Transmit};
 use piv::{ChannelError, Error, KeyReference, MessagingPolicy, PairingCode, PinState, Token};
 use sim::{Fault, Faults, Interface, Part, SecureMessaging, Signer, Suite, Vci, What, fixture};
 
@@ -379,6 +379,54 @@ fn a_laboratory_may_call_a_contactless_reader_contact() {
     let mut token = lab.contactless_token();
     token.login(&pin("123456")).unwrap();
     assert!(token.is_contact() && lab.card.has_seen(b"123456"));
+}
+
+#[test]
+fn who_alters_the_policy_on_the_air_does_not_choose_the_pin() {
+    let lab = Lab::contactless(|_| ()).knowing_the_code();
+    let card = Altered(lab.readers.connect(lab::READER).unwrap());
+    let mut token = Token::open(Box::new(card), &lab.environment());
+    token.login(&pin("123456")).unwrap();
+    assert_eq!(lab.card.tries().pin, 5);
+}
+
+/// A reader with somebody between it and the card, who makes of the policy in plain that the global PIN comes first.
+struct Altered(Box<dyn Card>);
+
+impl Card for Altered {
+    fn atr(&self) -> &[u8] {
+        self.0.atr()
+    }
+
+    fn reader(&self) -> &str {
+        self.0.reader()
+    }
+
+    fn insertion(&self) -> Option<&str> {
+        self.0.insertion()
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
+        let Transaction { link, was_reset } = self.0.begin()?;
+        Ok(Transaction { link: Box::new(Between(link)), was_reset })
+    }
+
+    fn alone(&mut self) -> Result<bool, LinkError> {
+        self.0.alone()
+    }
+}
+
+struct Between<'c>(Box<dyn Transmit + 'c>);
+
+impl Transmit for Between<'_> {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, LinkError> {
+        let mut answer = self.0.transmit(apdu)?;
+        if let Some(at) = answer.windows(3).position(|bytes| bytes == [0x5F, 0x2F, 2]) {
+            answer[at + 3] |= 0x20;
+            answer[at + 4] = 0x20;
+        }
+        Ok(answer)
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Known {
         }
     }
 
-    pub(crate) fn forget_everything(&mut self) {
+    fn forget_everything(&mut self) {
         self.stored = Stored::default();
         self.cache = TokenCache::default();
         self.looks = Looks::default();
