@@ -1,21 +1,24 @@
-//! The switches of `crescendo-sim vpcd`, and the card they describe.
+//! The switches that describe a card, and those of the subcommands that have one.
 
+mod vhci;
+mod vpcd;
+
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use crescendo_sim::fixture::{self, Algorithm};
 use crescendo_sim::{
-    Interface, Latency, Personality, Profile, Properties, SecureMessaging, Signer, Suite, Vci, pairing_code,
+    Interface, Latency, Personality, Profile, Properties, SecureMessaging, Signer, SimCard, Suite, Vci,
+    pairing_code,
 };
 
-/// Where the card is, and who it is.
+pub(crate) use vhci::VhciArguments;
+pub(crate) use vpcd::VpcdArguments;
+
+/// Who the card is, and how it is looked at.
 #[derive(clap::Args)]
 pub(crate) struct CardArguments {
-    /// Where pcscd with the vpcd driver runs.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub(crate) host: String,
-    /// The TCP port of the reader.
-    #[arg(long, default_value_t = 35963)]
-    pub(crate) port: u16,
     /// key-v3, piv or piv-dual.
     #[arg(long, default_value = "key-v3")]
     profile: Profile,
@@ -32,19 +35,19 @@ pub(crate) struct CardArguments {
     contactless: Contactless,
     /// How long APDUs take: none, contact, usb or contactless.
     #[arg(long, default_value = "none")]
-    pub(crate) latency: Latency,
+    latency: Latency,
     /// Private operations take as long as on a chip.
     #[arg(long)]
-    pub(crate) key_time: bool,
+    key_time: bool,
     /// Writes every APDU there.
     #[arg(long)]
-    pub(crate) log: Option<PathBuf>,
+    log: Option<PathBuf>,
     /// Takes commands on this socket.
     #[arg(long)]
     pub(crate) control: Option<PathBuf>,
     /// The card is not in the reader at first.
     #[arg(long)]
-    pub(crate) absent: bool,
+    absent: bool,
 }
 
 /// Keys and containers.
@@ -145,9 +148,6 @@ struct Contactless {
     /// The card lies on a contactless reader.
     #[arg(long = "contactless")]
     begins: bool,
-    /// There are two readers: the contactless one has the next port.
-    #[arg(long)]
-    two_readers: bool,
     /// The suite of secure messaging: cs2, cs7 or none.
     #[arg(long, value_parser = suite)]
     suite: Option<SuiteOrNone>,
@@ -170,19 +170,23 @@ struct Contactless {
 }
 
 impl CardArguments {
-    /// Where the card is at first.
-    pub(crate) fn interface(&self) -> Interface {
-        if self.contactless.begins { Interface::Contactless } else { Interface::Contact }
-    }
-
-    /// The port of the reader for an interface.
-    pub(crate) fn reader(&self, interface: Interface) -> u16 {
-        self.port
-            .saturating_add(u16::from(self.contactless.two_readers && interface == Interface::Contactless))
+    /// The card, ready to be used.
+    pub(crate) fn card(&self) -> io::Result<SimCard> {
+        let card = SimCard::new(self.personality());
+        if let Some(path) = &self.log {
+            card.log_to(Box::new(File::create(path)?));
+        }
+        card.set_latency(self.latency);
+        card.set_key_time(self.key_time);
+        card.set_interface(if self.contactless.begins { Interface::Contactless } else { Interface::Contact });
+        if self.absent {
+            card.pull();
+        }
+        Ok(card)
     }
 
     /// The card that was asked for.
-    pub(crate) fn personality(&self) -> Personality {
+    fn personality(&self) -> Personality {
         let base = match (self.profile, self.blank) {
             (Profile::KeyV3, true) => Personality::blank_key_v3(),
             (Profile::KeyV3, false) => Personality::key_v3(),

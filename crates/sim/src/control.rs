@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::card::{Counts, Interface, Replacement, SimCard, pairing_code};
 use crate::fault::{Fault, Faults, What};
@@ -55,21 +56,21 @@ pub fn command(card: &SimCard, line: &str) -> String {
     }
 }
 
-/// Listens on a socket, in a thread of its own. `quit` ends the program.
+/// Listens on a socket, in a thread of its own, and has `command` answer each line. `quit` ends the program.
 ///
 /// # Errors
 /// When the socket cannot be made. One left over by another run is replaced.
-pub fn listen(card: SimCard, path: &Path) -> io::Result<()> {
+pub fn listen(path: &Path, command: impl Fn(&str) -> String + Send + Sync + 'static) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    let path = path.to_owned();
+    let (path, command) = (path.to_owned(), Arc::new(command));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (card, path) = (card.clone(), path.clone());
-            std::thread::spawn(move || converse(&card, stream, &path));
+            let (path, command) = (path.clone(), command.clone());
+            std::thread::spawn(move || converse(&*command, stream, &path));
         }
     });
     Ok(())
@@ -88,11 +89,11 @@ pub fn ask(path: &Path, line: &str) -> io::Result<String> {
 }
 
 /// Nobody is told of a peer that hangs up: there is nobody left to tell.
-fn converse(card: &SimCard, stream: UnixStream, path: &Path) {
+fn converse(command: &impl Fn(&str) -> String, stream: UnixStream, path: &Path) {
     let Ok(mut writer) = stream.try_clone() else { return };
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         let quit = line.trim() == "quit";
-        let answer = if quit { "ok".into() } else { command(card, &line) };
+        let answer = if quit { "ok".into() } else { command(&line) };
         let sent = writeln!(writer, "{answer}");
         if quit {
             let _ = std::fs::remove_file(path);
@@ -307,7 +308,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
         let card = SimCard::new(Personality::key_v3());
-        listen(card.clone(), &path).unwrap();
+        let listener = card.clone();
+        listen(&path, move |line| command(&listener, line)).unwrap();
         assert_eq!(ask(&path, "tries").unwrap(), "ok pin=6 puk=none");
         assert_eq!(ask(&path, "block-pin").unwrap(), "ok");
         assert_eq!(card.tries().pin, 0);

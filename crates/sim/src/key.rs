@@ -14,6 +14,7 @@ pub(crate) mod get_info;
 mod image;
 mod job;
 mod message;
+mod port;
 mod profile;
 mod update;
 mod wire;
@@ -30,6 +31,7 @@ use fault::Faults;
 pub use devices::{SimKeys, Stranger};
 pub use draft::{Draft, TestKey};
 pub use fault::{Fault, Quirk, What};
+pub(crate) use port::Opened;
 pub use profile::{
     ANNOUNCEMENT, Button, FirstStart, Led, MODEL, Mode, PRODUCT, PRODUCT_UPDATE, Profile, VENDOR, Version,
 };

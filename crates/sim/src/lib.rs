@@ -21,6 +21,7 @@ mod local;
 mod log;
 mod readers;
 mod tlv;
+pub mod usb;
 pub mod vpcd;
 
 pub use card::pairing_code;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use link::{Clock, Entry, LinkError, PairingCodes, Store};
 
@@ -64,26 +64,40 @@ impl Store for SimStore {
     }
 }
 
-/// A clock that stands still until a test moves it. Clones are the same clock.
+/// A clock that stands still until a test moves it, unless it runs. Clones are the same clock.
 #[derive(Clone, Default)]
-pub struct SimClock(Arc<Mutex<Duration>>);
+pub struct SimClock {
+    moved: Arc<Mutex<Duration>>,
+    started: Option<Instant>,
+}
 
 impl SimClock {
+    /// A clock that goes with the machine's from now on, for a device that someone else's clock looks at too. It can be
+    /// moved forward as well.
+    pub fn running() -> Self {
+        Self { started: Some(Instant::now()), ..Self::default() }
+    }
+
     /// Lets so much time pass.
     pub fn pass(&self, time: Duration) {
-        *locked(&self.0) += time;
+        *locked(&self.moved) += time;
     }
 
     /// Lets the time pass until then, if it has not come yet.
     pub(crate) fn reach(&self, time: Duration) {
-        let mut now = locked(&self.0);
-        *now = time.max(*now);
+        let ran = self.ran();
+        let mut moved = locked(&self.moved);
+        *moved = time.saturating_sub(ran).max(*moved);
+    }
+
+    fn ran(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Duration {
-        *locked(&self.0)
+        self.ran() + *locked(&self.moved)
     }
 
     /// It was started on 2026-11-22.

@@ -86,13 +86,13 @@ pub(super) struct Chip {
 }
 
 impl Ram {
-    fn new(starts: u32, mode: Mode, found: Found) -> Self {
+    fn new(profile: &Profile, starts: u32, mode: Mode, found: Found) -> Self {
         Self {
             mode,
             found,
             job: None,
             owner: None,
-            framing: Framing::new(starts),
+            framing: Framing::new(starts, profile.between),
             outbox: VecDeque::new(),
             departure: None,
             babble: Duration::ZERO,
@@ -106,8 +106,8 @@ impl Chip {
     pub(super) fn new(clock: &SimClock, profile: Profile) -> Self {
         Self {
             flash: Flash::new(&profile),
+            ram: Ram::new(&profile, 0, Mode::Normal, Found::default()),
             profile,
-            ram: Ram::new(0, Mode::Normal, Found::default()),
             manners: Manners {
                 button: Button::PressAfter(3),
                 low_power: false,
@@ -135,6 +135,11 @@ impl Chip {
         }
     }
 
+    /// Plugs it in where it was, or on a bus of its own.
+    pub(super) fn insert(&mut self) {
+        self.plug(&self.bus.clone());
+    }
+
     pub(super) fn unplug(&mut self) {
         self.leave(Line::Unplugged);
     }
@@ -150,7 +155,7 @@ impl Chip {
     fn leave(&mut self, line: Line) {
         self.line = line;
         self.wire.updating = false;
-        self.ram = Ram::new(self.starts, Mode::Normal, Found::default());
+        self.ram = Ram::new(&self.profile, self.starts, Mode::Normal, Found::default());
     }
 
     fn attach(&mut self, start: Start) {
@@ -167,7 +172,7 @@ impl Chip {
         }
         let mode = if stay || found.running().is_none() { Mode::Update } else { Mode::Normal };
         self.starts += 1;
-        self.ram = Ram::new(self.starts, mode, found);
+        self.ram = Ram::new(&self.profile, self.starts, mode, found);
         self.line = Line::Attached(self.bus.0.fetch_add(1, Ordering::SeqCst));
     }
 

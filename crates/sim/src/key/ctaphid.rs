@@ -30,8 +30,6 @@ const FIRST: usize = 57;
 const NEXT: usize = 59;
 /// The longest message: one first report and 128 more.
 const LONGEST: usize = FIRST + 128 * NEXT;
-/// Between two reports of one message. `[SIM]` the reference names no number; this is the one of U2F's transport.
-const BETWEEN: Duration = Duration::from_millis(500);
 
 /// What a report amounts to.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,12 +66,14 @@ pub(super) struct Framing {
     first_channel: u32,
     channels: u32,
     assembly: Option<Assembly>,
+    /// Between two reports of one message.
+    between: Duration,
 }
 
 impl Framing {
     /// `start` counts the starts of the device, so that a channel of an earlier one is known to be none.
-    pub(super) fn new(start: u32) -> Self {
-        Self { first_channel: (start << 16) | 1, channels: 0, assembly: None }
+    pub(super) fn new(start: u32, between: Duration) -> Self {
+        Self { first_channel: (start << 16) | 1, channels: 0, assembly: None, between }
     }
 
     /// When a message that stays incomplete is given up.
@@ -145,7 +145,7 @@ impl Framing {
         }
         let data = data[..length.min(FIRST)].to_vec();
         let message = Message { channel, command, data };
-        self.complete(Assembly { message, length, next: 0, deadline: now + BETWEEN })
+        self.complete(Assembly { message, length, next: 0, deadline: now + self.between })
     }
 
     /// One more report of a message. Strays mean nothing.
@@ -159,7 +159,7 @@ impl Framing {
         let missing = assembly.length - assembly.message.data.len();
         assembly.message.data.extend_from_slice(&data[..missing.min(NEXT)]);
         assembly.next += 1;
-        assembly.deadline = now + BETWEEN;
+        assembly.deadline = now + self.between;
         self.complete(assembly)
     }
 

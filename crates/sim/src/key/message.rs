@@ -12,8 +12,6 @@ use super::job::{Job, Outcome, Work};
 use super::profile::{Button, Mode};
 use super::wire::WIRE;
 
-/// Between the answer of ENTER or REBOOT and the moment the key leaves.
-const LEAVES: Duration = Duration::from_millis(100);
 /// Between a press of the button and the answer.
 const NOTICES: Duration = Duration::from_millis(10);
 /// `[SIM]` authenticatorSelection gives up.
@@ -157,7 +155,7 @@ impl Chip {
         let answer = self.outcome_of(work, channel, at);
         self.reply(channel, command, answer, at);
         if let Some(start) = leaves {
-            self.ram.departure = Some((at + LEAVES, start));
+            self.ram.departure = Some((at + self.profile.leaves, start));
         }
     }
 

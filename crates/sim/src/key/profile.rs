@@ -91,6 +91,10 @@ pub struct Profile {
     pub aaguid: [u8; 16],
     /// Vendor id, product id in normal mode, product id in update mode.
     pub usb: (u16, u16, u16),
+    /// Between two reports of one message. The reference names no number; 500 ms are those of U2F's transport.
+    pub between: Duration,
+    /// Between the answer of ENTER or REBOOT and the moment the key leaves.
+    pub leaves: Duration,
     /// How long it is away when it changes modes or gets its power back; below 500 ms by the protocol.
     pub away: Duration,
     /// How long the bootloader hashes at FINISH.
@@ -118,9 +122,27 @@ impl Profile {
             announced: true,
             aaguid: *b"crescendo-sim-01",
             usb: (VENDOR, PRODUCT, PRODUCT_UPDATE),
+            between: Duration::from_millis(500),
+            leaves: Duration::from_millis(100),
             away: Duration::from_millis(300),
             hashing: Duration::from_millis(250),
         }
+    }
+
+    /// The same for a host in an emulator, where a report may take 40 ms and half a second pass between two of them. What
+    /// the protocol promises it keeps.
+    pub fn for_a_slow_host(self) -> Self {
+        Self {
+            between: Duration::from_secs(5),
+            leaves: Duration::from_millis(250),
+            away: Duration::from_millis(200),
+            ..self
+        }
+    }
+
+    /// The same with another serial number, in INFO and on USB.
+    pub fn with_serial(self, serial: [u8; 16]) -> Self {
+        Self { serial, usb_serial: Some(crate::hex::encode(&serial)), ..self }
     }
 
     /// The same without firmware: it comes up in update mode, where BEGIN needs no approval.

@@ -110,7 +110,8 @@ impl Chip {
         self.listening(listener).map(|()| None)
     }
 
-    fn listening(&mut self, listener: u64) -> io::Result<()> {
+    /// Whether this listener still hears the key.
+    pub(super) fn listening(&mut self, listener: u64) -> io::Result<()> {
         let port = self.port();
         let open = self.wire.find(listener).is_some_and(|open| Some(open.port) == port);
         if open { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
