@@ -1,42 +1,131 @@
-# Sourced by `dev`: puts the module, its registration with p11-kit and the command in place, and takes them away again.
+# Sourced by `dev`: puts the module, its registration with p11-kit, the command, the udev rule and the plugin of fwupd in
+# place, and takes them away again. With DESTDIR set everything goes below that folder: for whoever makes a package.
 # shellcheck shell=bash
 
-# Where p11-kit looks for the registrations of an administrator.
+# Where p11-kit looks for the registrations of an administrator, and fwupd for quirks that do not come with it.
 p11_kit_modules=/etc/pkcs11/modules
+fwupd_quirks=/var/lib/fwupd/quirks.d
 
 # install_all BUILT PREFIX: the files below BUILT, to PREFIX.
 install_all() {
-    local built=$1 prefix=$2 module=$2/lib/pkcs11/libcrescendo_pkcs11.so
+    local built=$1 prefix=$2
     places "$prefix"
-    "${as_root[@]}" install -D -m 644 "$built/libcrescendo_pkcs11.so" "$module"
-    "${as_root[@]}" install -D -m 755 "$built/crescendo" "$prefix/bin/crescendo"
-    "${as_root[@]}" mkdir -p "$registrations"
-    sed "s|@MODULE@|$module|" "$here/packaging/crescendo.module.in" |
-        "${as_root[@]}" tee "$registrations/crescendo.module" >/dev/null
-    printf '%s\n' "installed: ${installed[@]}"
-    if [ "$registrations" != "$p11_kit_modules" ]; then
-        echo "p11-kit reads $p11_kit_modules; to register the module there, an administrator copies crescendo.module."
+    put 644 "$module" <"$built/libcrescendo_pkcs11.so"
+    put 755 "$command" <"$built/crescendo"
+    sed "s|@MODULE@|$module|" "$here/packaging/crescendo.module.in" | put 644 "$registration"
+    put 644 "$rule" <"$here/packaging/70-crescendo.rules"
+    install_plugin "$built/$plugin_file"
+    remove_leftovers
+    echo "installed: $module $command $registration $rule"
+    if is_system "$prefix"; then
+        reload_rules
+    else
+        echo "The system looks elsewhere; an administrator copies"
+        echo "    $registration to $p11_kit_modules"
+        echo "    $rule to /etc/udev/rules.d"
     fi
 }
 
 uninstall_all() {
     local file
     places "$1"
-    for file in "${installed[@]}"; do
-        if [ -e "$file" ]; then
-            "${as_root[@]}" rm -f "$file"
+    for file in "$module" "$command" "$registration" "$rule" "$quirk" $(plugins_in "$prefix_plugins"); do
+        if [ -e "$root$file" ]; then
+            "${as_root[@]}" rm -f "$root$file"
             echo "removed: $file"
         fi
+        [ "${file##*/}" != "$plugin_file" ] || "${as_root[@]}" rmdir "$root${file%/*}" 2>/dev/null || true
     done
     # What is left empty of the folders that only we would have made.
-    "${as_root[@]}" rmdir "$1/lib/pkcs11" "$1/share/p11-kit/modules" "$1/share/p11-kit" 2>/dev/null || true
+    for file in lib/pkcs11 share/p11-kit/modules share/p11-kit share/fwupd/quirks.d share/fwupd lib/udev/rules.d lib/udev; do
+        "${as_root[@]}" rmdir "$root$1/$file" 2>/dev/null || true
+    done
+    ! is_system "$1" || reload_rules
 }
 
-# Sets `installed`, every file there is, and `registrations`. Only a prefix of the system is registered for the system.
-places() {
-    registrations=$1/share/p11-kit/modules
+# put MODE PLACE: writes standard input there. What was there is replaced, not changed: it may be in use.
+put() {
+    "${as_root[@]}" mkdir -p "$(dirname "$root$2")"
+    "${as_root[@]}" rm -f "$root$2"
+    "${as_root[@]}" tee "$root$2" >/dev/null
+    "${as_root[@]}" chmod "$1" "$root$2"
+}
+
+# install_plugin FILE: only for a fwupd that the plugin knows, as it would refuse any other.
+install_plugin() {
+    local version=${fwupd##*/fwupd-} place=$fwupd/$plugin_file
+    if [ -z "$fwupd" ]; then
+        echo "left out: the plugin of fwupd, which is not installed"
+    elif ! known_versions "$1" | grep -qxF "$version"; then
+        echo "left out: the plugin of fwupd, which is $version here; the plugin knows $(known_versions "$1" | paste -sd ' ')"
+        echo "(\`crescendo firmware update\` needs no fwupd)"
+    else
+        is_system "$prefix" || place=$prefix/lib/fwupd-$version/$plugin_file
+        put 644 "$place" <"$1"
+        put 644 "$quirk" <"$here/fwupd-plugin/data/crescendo.quirk"
+        echo "installed: $place $quirk"
+        if is_system "$prefix"; then
+            echo "A fwupd that runs already takes it up after: systemctl restart fwupd"
+        else
+            echo "fwupd looks into folders of its own alone; an administrator copies"
+            echo "    $place to $fwupd"
+            echo "    $quirk to $fwupd_quirks"
+        fi
+    fi
+}
+
+# The plugin says itself which versions of fwupd it knows.
+known_versions() {
+    grep -aoE 'crescendo-fwupd knows fwupd [0-9. ]+;' "$1" | sed 's/.*fwupd //; s/;//' | tr ' ' '\n' | sort -u
+}
+
+# After an update of fwupd its old folder is still there, with nothing but our plugin in it.
+remove_leftovers() {
+    local file
+    for file in $(plugins_in /usr); do
+        if [ "${file%/*}" != "$fwupd" ] && [ ! -e "${file%/*}/libfwupdplugin.so" ]; then
+            "${as_root[@]}" rm -f "$root$file"
+            "${as_root[@]}" rmdir "$root${file%/*}" 2>/dev/null || true
+            echo "removed: $file, of a fwupd that is gone"
+        fi
+    done
+}
+
+# plugins_in PREFIX: our plugin in the folder of any version of fwupd.
+plugins_in() {
+    local file
+    for file in "$root$1"/lib{,64}{,/*}/fwupd-[0-9]*/"$plugin_file"; do
+        [ ! -e "$file" ] || echo "${file#"$root"}"
+    done
+}
+
+reload_rules() {
+    if [ -z "$root" ] && [ -e /run/udev/control ]; then
+        "${as_root[@]}" udevadm control --reload || echo "udev has not read its rules anew; it will when it starts next"
+    fi
+}
+
+is_system() {
     case $1 in
-    /usr | /usr/local) registrations=$p11_kit_modules ;;
+    /usr | /usr/local) true ;;
+    *) false ;;
     esac
-    installed=("$1/lib/pkcs11/libcrescendo_pkcs11.so" "$1/bin/crescendo" "$registrations/crescendo.module")
+}
+
+# places PREFIX: where everything goes. Only a prefix of the system is registered for the system.
+places() {
+    local folder
+    root=${DESTDIR:-} prefix=$1
+    module=$1/lib/pkcs11/libcrescendo_pkcs11.so command=$1/bin/crescendo
+    rule=$1/lib/udev/rules.d/70-crescendo.rules
+    registration=$1/share/p11-kit/modules/crescendo.module quirk=$1/share/fwupd/quirks.d/crescendo.quirk
+    plugin_file=libfu_plugin_crescendo.so prefix_plugins=$1 fwupd=
+    if is_system "$1"; then
+        registration=$p11_kit_modules/crescendo.module quirk=$fwupd_quirks/crescendo.quirk
+        # fwupd has one place for plugins, whatever the prefix of ours.
+        prefix_plugins=/usr
+    fi
+    for folder in /usr/lib{,64}{,/*}/fwupd-[0-9]*; do
+        [ ! -e "$folder/libfwupdplugin.so" ] || fwupd=$folder
+    done
 }

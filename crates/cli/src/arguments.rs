@@ -6,12 +6,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use device::KeyReference;
 use zeroize::Zeroizing;
 
-use crate::{failure, firmware::Firmware, output::Output};
+use crate::{
+    doctor::{Examine, TryModule},
+    failure,
+    firmware::Firmware,
+    output::Output,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  failed: the device, a file, anything not listed here
+  1  failed: the device, a file, anything not listed here; or `doctor` found that something does not work
   2  usage: the command line was not understood, or what was entered is no PIN or pairing code
   3  not there: no reader, no card, no key, no such device, no certificate for that key, no pairing code
   4  ambiguous: several devices fit, and --device has to say which one is meant
@@ -50,6 +55,14 @@ pub(crate) enum Command {
     /// Check, sign and install firmware of security keys
     #[command(subcommand)]
     Firmware(Firmware),
+    /// Find out what is wrong with this machine, its readers, cards and keys, and what to do about it
+    ///
+    /// Changes nothing, asks for no PIN and spends no try of it; a firmware update that another run left unconfirmed is
+    /// finished. The exit code is 1 if something does not work, 0 for warnings alone.
+    Doctor(Examine),
+    /// Load a module in this process, for `doctor`
+    #[command(hide = true)]
+    TryModule(TryModule),
 }
 
 #[derive(Debug, Subcommand)]

@@ -46,6 +46,8 @@ pub(crate) enum Failure {
     NoSecret(String),
     /// There is no clipboard, or it failed: why.
     Clipboard(String),
+    /// All has been said already, and it comes down to this exit code.
+    Told(u8),
 }
 
 impl From<Error> for Failure {
@@ -57,6 +59,15 @@ impl From<Error> for Failure {
 impl From<firmware::Error> for Failure {
     fn from(error: firmware::Error) -> Self {
         Self::Firmware(error)
+    }
+}
+
+impl From<firmware::TrustError> for Failure {
+    fn from(error: firmware::TrustError) -> Self {
+        match error {
+            firmware::TrustError::Unreadable(path, error) => Self::Unreadable(path, error),
+            firmware::TrustError::Bad(path, error) => Self::Trust(path, error),
+        }
     }
 }
 
@@ -89,6 +100,9 @@ impl Failure {
         // Whoever read along has seen enough.
         if matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return ExitCode::SUCCESS;
+        }
+        if let Self::Told(exit) = self {
+            return ExitCode::from(*exit);
         }
         let (code, exit) = self.kind();
         let message = plain(self.message());
@@ -127,6 +141,7 @@ impl Failure {
             Self::NoTerminal(error) => format!("nobody can be asked at a terminal: {error}"),
             Self::NoSecret(place) => format!("there is nothing to be read from {place}"),
             Self::Clipboard(why) => format!("there is no clipboard to copy to: {why}"),
+            Self::Told(_) => String::new(),
         }
     }
 
@@ -142,6 +157,7 @@ impl Failure {
             Self::NoTerminal(_) => ("no-terminal", USAGE),
             Self::NoSecret(_) => ("no-secret", USAGE),
             Self::Clipboard(_) => ("no-clipboard", FAILED),
+            Self::Told(exit) => ("told", *exit),
         }
     }
 
@@ -156,7 +172,9 @@ impl Failure {
             Self::Clipboard(_) => Some("Without --copy the code is shown, with --cache it is kept."),
             Self::Firmware(error) | Self::NotInstalled(error) => told::hint(error),
             Self::Trust(..) => Some("Until it is put right or taken away, nobody is trusted."),
-            Self::File(..) | Self::Unreadable(..) | Self::Output(_) | Self::NoSecret(_) => None,
+            Self::File(..) | Self::Unreadable(..) | Self::Output(_) | Self::NoSecret(_) | Self::Told(_) => {
+                None
+            }
         }
     }
 

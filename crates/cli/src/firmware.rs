@@ -15,8 +15,8 @@ use std::thread;
 use device::{
     Devices,
     firmware::{
-        Allow, Description, Error, Flow, KeyHash, Keys, PrivateKey, SignedImage, Step, Trust, Updated, sign,
-        trust,
+        Allow, Description, Error, Flow, KeyHash, Keys, PrivateKey, SignedImage, Step, Trust, UpdateIds,
+        Updated, sign, trust, update_ids,
     },
 };
 use serde::Serialize;
@@ -29,7 +29,7 @@ use crate::{
     failure::Failure,
     firmware::{
         arguments::{Sign, Update, Verify},
-        files::{ListedKeys, TrustFiles},
+        files::ListedKeys,
         progress::Progress,
     },
     output::{Output, plain, table},
@@ -50,8 +50,20 @@ pub(crate) fn run(output: &Output, devices: &Devices, command: Firmware) -> Resu
     }
 }
 
+/// The keys of this machine, by what is configured on it.
 fn keys() -> Keys {
-    Keys::new(host::hid_devices(), host::store(), host::clock(), Box::new(thread::sleep))
+    let (ids, unreadable) = update_ids(&*host::system());
+    if let Some(error) = unreadable {
+        tracing::warn!(%error, "the USB ids of update mode that are configured cannot be read");
+    }
+    for line in &ids.bad_lines {
+        tracing::warn!("line {line} of the USB ids of update mode is not understood");
+    }
+    keys_known_by(ids)
+}
+
+pub(crate) fn keys_known_by(ids: UpdateIds) -> Keys {
+    Keys::new(host::hid_devices(), host::store(), host::clock(), Box::new(thread::sleep)).known_by(ids)
 }
 
 #[derive(Serialize)]
@@ -153,7 +165,7 @@ fn sign_image(output: &Output, sign_it: &Sign) -> Result<(), Failure> {
 }
 
 fn list_keys(output: &Output) -> Result<(), Failure> {
-    let files: TrustFiles = files::trust_list()?;
+    let files = files::trust_list()?;
     let listed = ListedKeys::of(&files)?;
     output.show(&listed, || listed.text())
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod cache;
 mod cert;
 mod devices;
+mod doctor;
 mod failure;
 mod firmware;
 mod info;
@@ -50,6 +51,8 @@ fn run(output: &Output, command: Command) -> Result<(), Failure> {
         Command::Cache(command) => cache::run(output, &devices, &cache, command),
         Command::Pairing(command) => pairing::run(output, &devices, command),
         Command::Firmware(command) => firmware::run(output, &devices, command),
+        Command::Doctor(examine) => doctor::run(output, &devices, &cache, examine),
+        Command::TryModule(module) => doctor::try_module(output, &module),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Firmware of keys: which keys are there, whose images are trusted, and the update of the one that is meant.
 
 mod card;
+mod trusted;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,12 +10,15 @@ use link::{Clock, HidDevice, HidDevices, Store};
 pub use fido::Aaguid;
 pub use firmware::{
     Allow, BadKey, BootloaderVersion, Cause, Description, Error as FirmwareError, Failure, Flow, Info,
-    KeyHash, Mode, NoVersion, Phase, PrivateKey, Serial, Signature, SignedImage, State, Step, Trust, Version,
-    sign,
+    KeyHash, Mode, NoVersion, Phase, PrivateKey, Serial, Signature, SignedImage, State, Step, Trust,
+    UpdateIds, UsbId, Version, sign,
 };
-use firmware::{Answer, Found, Machine, UPDATE_MODE_IDS};
+use firmware::{Answer, Found, Machine};
 
+pub(crate) use card::card;
 pub use card::{Card, cards};
+pub(crate) use trusted::UPDATE_IDS;
+pub use trusted::{TrustError, TrustFiles, update_ids};
 
 /// The keys of a machine, and their firmware.
 pub struct Keys {
@@ -22,6 +26,7 @@ pub struct Keys {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     pause: Box<dyn Fn(Duration)>,
+    update_ids: Vec<UsbId>,
 }
 
 /// One key, as it was when it was looked at.
@@ -89,7 +94,21 @@ impl Keys {
         clock: Arc<dyn Clock>,
         pause: Box<dyn Fn(Duration)>,
     ) -> Self {
-        Self { devices, store, clock, pause }
+        Self { devices, store, clock, pause, update_ids: UpdateIds::default().ids }
+    }
+
+    /// The same, where keys in update mode are known by these USB ids.
+    #[must_use]
+    pub fn known_by(self, update_ids: UpdateIds) -> Self {
+        Self { update_ids: update_ids.ids, ..self }
+    }
+
+    /// Confirms what runs on every key on which another run left that undone; those keys as they were.
+    ///
+    /// # Errors
+    /// [`Error::Firmware`] when the devices could not be listed.
+    pub fn finish(&self) -> Result<Vec<Info>, Error> {
+        Ok(self.machine().confirm_remembered()?)
     }
 
     /// Every FIDO key and every key in update mode. An update that another run left unconfirmed is confirmed first.
@@ -97,7 +116,7 @@ impl Keys {
     /// # Errors
     /// [`Error::Firmware`] when the devices could not be listed.
     pub fn list(&self) -> Result<Vec<Key>, Error> {
-        self.machine().confirm_remembered()?;
+        self.finish()?;
         Ok(self.machine().keys()?.into_iter().map(key).collect())
     }
 
@@ -156,7 +175,7 @@ impl Keys {
             clock: &*self.clock,
             store: &*self.store,
             pause: &*self.pause,
-            update_ids: UPDATE_MODE_IDS,
+            update_ids: &self.update_ids,
         }
     }
 }

@@ -10,6 +10,7 @@ mod cache;
 mod certificates;
 mod device;
 mod devices;
+pub mod doctor;
 mod error;
 pub mod firmware;
 mod info;

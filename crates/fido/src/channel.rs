@@ -24,6 +24,9 @@ const CAPABILITY_CBOR: u8 = 0x04;
 /// How long a key that is busy with another channel is left alone.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a message is sent again that did not arrive whole.
+const AGAIN: usize = 2;
+
 /// A channel of one key. Dropping it leaves the key as it is.
 pub struct Channel<'l> {
     link: Box<dyn HidLink + 'l>,
@@ -77,6 +80,15 @@ impl<'l> Channel<'l> {
     pub fn open(link: Box<dyn HidLink + 'l>, clock: &'l dyn Clock) -> Result<Self, Error> {
         let mut nonce = [0; 8];
         getrandom::getrandom(&mut nonce).map_err(|error| Error::Link(error.into()))?;
+        Self::open_by(link, clock, nonce)
+    }
+
+    /// The same with a nonce of the caller's, for a conversation that is recorded and has to be said again word by word.
+    /// Two programs with the same nonce at the same moment would take each other's channel.
+    ///
+    /// # Errors
+    /// As [`Channel::open`].
+    pub fn open_by(link: Box<dyn HidLink + 'l>, clock: &'l dyn Clock, nonce: [u8; 8]) -> Result<Self, Error> {
         let mut channel = Self { link, clock, id: BROADCAST, capabilities: 0 };
         let answers_us = |answer: &[u8]| answer.starts_with(&nonce);
         let going_on = &mut |_| Flow::Continue;
@@ -127,6 +139,7 @@ impl<'l> Channel<'l> {
         answers_us: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Vec<u8>, Error> {
         let started = self.clock.now();
+        let mut again = 0;
         loop {
             self.send(command, message)?;
             match self.receive(command, patience, keepalive, answers_us) {
@@ -134,6 +147,10 @@ impl<'l> Channel<'l> {
                     if self.clock.now().saturating_sub(started) < patience.busy =>
                 {
                     self.pause(BUSY_PAUSE)?;
+                }
+                // Nothing of it was carried out. A machine with too much to do sends its reports too slowly.
+                Err(Error::Refused(HidError::INVALID_SEQ | HidError::MSG_TIMEOUT)) if again < AGAIN => {
+                    again += 1
                 }
                 result => return result,
             }
@@ -155,9 +172,10 @@ impl<'l> Channel<'l> {
         answers_us: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Vec<u8>, Error> {
         let end = self.clock.now() + patience.total;
+        let mut silent_at = self.clock.now() + patience.silence;
         let mut cancelled = false;
         loop {
-            let message = self.message(patience.silence)?;
+            let message = self.message(silent_at)?;
             match (message.0, &message.1[..]) {
                 (KEEPALIVE, status) => {
                     if self.clock.now() >= end {
@@ -168,19 +186,19 @@ impl<'l> Channel<'l> {
                         self.send(CANCEL, &[])?;
                         cancelled = true;
                     }
+                    silent_at = self.clock.now() + patience.silence;
                 }
                 (ERROR, &[code, ..]) => return Err(Error::Refused(HidError(code))),
                 (ERROR, _) => return Err(Error::Malformed("an ERROR without a code")),
                 (answered, content) if answered == command && answers_us(content) => return Ok(message.1),
-                // Late, for a command that nobody waits for any more.
+                // Late, for a command that nobody waits for any more: no sign of life for this one.
                 _ => {}
             }
         }
     }
 
-    /// The next whole message on this channel, whatever it is.
-    fn message(&mut self, limit: Duration) -> Result<(u8, Vec<u8>), Error> {
-        let end = self.clock.now() + limit;
+    /// The next whole message on this channel, whatever it is, if it comes until then.
+    fn message(&mut self, end: Duration) -> Result<(u8, Vec<u8>), Error> {
         let mut coming: Option<Message> = None;
         while let Some(report) = self.report(end)? {
             let message = match coming.take() {

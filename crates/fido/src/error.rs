@@ -90,6 +90,10 @@ impl HidError {
     pub const CHANNEL_BUSY: Self = Self(0x06);
     /// The command is not known.
     pub const INVALID_CMD: Self = Self(0x01);
+    /// A part of the message is missing.
+    pub const INVALID_SEQ: Self = Self(0x04);
+    /// The rest of the message did not come in time.
+    pub const MSG_TIMEOUT: Self = Self(0x05);
     /// CANCEL came while a person was waited for.
     pub const KEEPALIVE_CANCEL: Self = Self(0x2D);
     /// Nobody pressed the button in time.

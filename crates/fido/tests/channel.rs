@@ -66,6 +66,18 @@ fn an_endless_stream_for_others_is_silence() {
     ));
 }
 
+/// As a recording is that is played on and on, or a key that means ill.
+#[test]
+fn an_endless_stream_of_late_answers_is_silence() {
+    let key = Key::new();
+    let answers = vec![frame(ID, 0x63, b"late"); 300];
+    let key = key.answering_every(Duration::from_millis(10), &answers);
+    let before = key.now();
+    assert!(matches!(ask(&key, b""), Err(Error::Silent)));
+    let took = key.now() - before;
+    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(3), "{took:?}");
+}
+
 #[test]
 fn what_a_key_refuses_is_told_by_its_code() {
     let key = Key::new();
@@ -126,6 +138,20 @@ fn a_busy_key_is_asked_again_for_a_while() {
     assert!(matches!(ask(&key, b""), Err(Error::Refused(HidError::CHANNEL_BUSY))));
     let took = key.now() - before;
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(3), "{took:?}");
+}
+
+/// As it happens on a machine that is too busy to send its reports in time.
+#[test]
+fn a_message_that_did_not_arrive_whole_is_sent_again_twice() {
+    for code in [0x04, 0x05] {
+        let lost = frame(ID, 0x3F, &[code]);
+        let key = Key::new().answering_each(&[&[lost], &[lost], &[frame(ID, INFO, b"yes")]]);
+        assert_eq!(ask(&key, &[7; 100]).unwrap(), b"yes");
+        assert_eq!(key.sent().len(), 1 + 3 * 2);
+        let key = Key::new().answering_each(&[&[lost][..]; 100]);
+        assert!(matches!(ask(&key, &[7; 100]), Err(Error::Refused(HidError(refused))) if refused == code));
+        assert_eq!(key.sent().len(), 1 + 3 * 2);
+    }
 }
 
 #[test]

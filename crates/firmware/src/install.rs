@@ -81,10 +81,11 @@ fn detach_and_write<'m>(
     report: &mut dyn FnMut(Step) -> Flow,
 ) -> Result<Key<'m>, Error> {
     let nonce = phases::nonce()?;
-    phases::enter(&mut key, machine.clock, image, &nonce, report)?;
+    let entered = phases::enter(&mut key, machine.clock, image, &nonce, report)?;
     // An open file would keep the name of the device from being given again.
     drop(key);
-    let key = machine.wait_detached(image.serial(), &nonce, report)?;
+    let detached = machine.wait_detached(image.serial(), &nonce, report);
+    let key = detached.map_err(|failed| entered.explains(failed))?;
     if image.fits(key.info()).is_err() {
         let failed = Failure { phase: Phase::Detach, cause: Cause::Changed, state: State::OldWaiting };
         return Err(back_to_firmware(key, failed).into());

@@ -1,6 +1,8 @@
 //! A key that has announced the protocol (part 2 of the protocol). Firmware commands can be sent to nothing else, as
 //! there is no other way to send one.
 
+use std::time::Duration;
+
 use fido::{Channel, Flow, Keepalive, Patience, USAGE};
 use link::{Clock, HidDevice, HidLink};
 
@@ -17,6 +19,10 @@ pub const UPDATE_MODE_IDS: &[UsbId] = &[(0x1209, 0x0002)];
 
 /// The HID usage page and usage of update mode. Others use this page too: the USB ids have to fit as well.
 const UPDATE_USAGE: (u16, u16) = (0xFFC0, 0x01);
+
+/// A program that died while it wrote has left a part of a message behind, and a key serves nobody else until it gives
+/// that up: most do within 3 seconds, the virtual key within 5.
+const CUT_OFF: Duration = Duration::from_secs(6);
 
 pub(crate) const INFO: u8 = 0x60;
 pub(crate) const ENTER: u8 = 0x61;
@@ -80,14 +86,28 @@ impl<'l> Key<'l> {
         if kind == Kind::Foreign {
             return Err(fido::Error::NoCtap2);
         }
-        let mut channel = Channel::open(link, clock)?;
+        Self::meet_over(Channel::open(link, clock)?, kind)
+    }
+
+    /// The same over a channel that was opened before.
+    ///
+    /// # Errors
+    /// As [`Key::meet`].
+    pub fn meet_over(mut channel: Channel<'l>, kind: Kind) -> Result<Met<'l>, fido::Error> {
+        if kind == Kind::Foreign {
+            return Err(fido::Error::NoCtap2);
+        }
         if kind == Kind::Fido {
             let authenticator = fido::Info::of_key(&mut channel)?;
             if !authenticator.vendor_prototype_config_commands.contains(&ANNOUNCEMENT) {
                 return Ok(Met::Other(authenticator));
             }
         }
-        let answer = channel.transact(INFO, &[], Patience::default(), &mut |_| Flow::Continue)?;
+        let mut patience = Patience::default();
+        if kind == Kind::UpdateMode {
+            patience.busy = CUT_OFF;
+        }
+        let answer = channel.transact(INFO, &[], patience, &mut |_| Flow::Continue)?;
         let info = Info::parse(&answer).map_err(fido::Error::Malformed)?;
         if (info.mode == Mode::Update) != (kind == Kind::UpdateMode) {
             return Err(fido::Error::Malformed("INFO has a mode that its USB interface does not have"));

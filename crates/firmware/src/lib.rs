@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod ids;
 mod image;
 mod info;
 mod install;
@@ -25,6 +26,7 @@ mod version;
 
 pub use error::{Cause, Error, Failure, Phase, Signature, State};
 pub use fido::Flow;
+pub use ids::UpdateIds;
 pub use image::{Allow, SignedImage, VerifiedImage};
 pub use info::{Info, Mode, Nonce, Serial};
 pub use install::{Step, install};

@@ -22,6 +22,28 @@ const BUTTON_SECONDS: u8 = 30;
 /// A key is bound to the channel of an update until 10 seconds of silence: after a crash that is the old one.
 const BOUND: Duration = Duration::from_secs(12);
 
+/// How a key that was asked for its button has left, as far as it was heard.
+#[derive(Debug)]
+pub enum Entered {
+    /// The button was pressed, and the key said so.
+    Approved,
+    /// The link broke while the key waited for its button. It may have been pressed all the same, as a busy machine takes
+    /// the device away before the answer is read. Whoever asked waits for the key as if it had said so: its nonce tells. If
+    /// it does not come back, it was pulled out, which is this failure.
+    Unheard(Failure),
+}
+
+impl Entered {
+    /// Why a key did not come back in update mode, where waiting for it ended like this.
+    #[must_use]
+    pub fn explains(self, waiting: Failure) -> Failure {
+        match self {
+            Self::Unheard(broken) if matches!(waiting.cause, Cause::Gone) => broken,
+            _ => waiting,
+        }
+    }
+}
+
 /// A random number for [`enter`].
 ///
 /// # Errors
@@ -38,17 +60,18 @@ pub fn nonce() -> Result<Nonce, Failure> {
 }
 
 /// Asks for the button, which approves this image, and with it for update mode (ENTER). Within 500 ms after that the key
-/// is gone and comes back in update mode; its link is of no use any more.
+/// is gone and comes back in update mode; its link is of no use any more. It is waited for after [`Entered::Unheard`] too.
 ///
 /// # Errors
-/// [`Failure`]: [`Cause::Cancelled`] when `report` said so and the key agreed, [`Cause::Key`] with what the key said.
+/// [`Failure`]: [`Cause::Cancelled`] when `report` said so and the key agreed, [`Cause::Key`] with what the key said, or
+/// where the link broke before the key asked for its button.
 pub fn enter(
     key: &mut Key<'_>,
     clock: &dyn Clock,
     image: &VerifiedImage,
     nonce: &Nonce,
     report: &mut dyn FnMut(Step) -> Flow,
-) -> Result<(), Failure> {
+) -> Result<Entered, Failure> {
     let message = [&nonce[..], &image.file_digest(), &[BUTTON_SECONDS]].concat();
     let patience = Patience { total: BUTTON + Duration::from_secs(2), ..Patience::default() };
     let end = clock.now() + BUTTON;
@@ -56,18 +79,46 @@ pub fn enter(
     if stopped {
         return Err(failure(key, Phase::Enter, Cause::Cancelled));
     }
+    let mut has_asked = false;
     let answer = key.transact(ENTER, &message, patience, &mut |_| {
+        has_asked = true;
         let flow = report(Step::PressButton { left: end.saturating_sub(clock.now()) });
         stopped |= flow == Flow::Cancel;
         flow
     });
     match answer {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(Entered::Approved),
         Err(fido::Error::Refused(HidError::KEEPALIVE_CANCEL)) if stopped => {
             Err(failure(key, Phase::Enter, Cause::Cancelled))
         }
+        Err(error) if has_asked && error.is_removal() => {
+            Ok(Entered::Unheard(failure(key, Phase::Enter, Cause::Key(error))))
+        }
         Err(error) => Err(failure(key, Phase::Enter, Cause::Key(error))),
     }
+}
+
+/// Holds a key that was found in update mode against the one that [`enter`] sent there, for whoever finds it by other
+/// means than [`Machine::wait_detached`](crate::Machine::wait_detached): nothing is written to another one. Without a
+/// nonce it is a key that was found in update mode.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::OtherSerial`], [`Cause::OtherNonce`], [`Cause::Changed`]; [`Cause::Gone`] for the key itself in
+/// normal mode, as after [`Entered::Unheard`] for one that was pulled out and plugged in again.
+pub fn recognize(key: &mut Key<'_>, image: &VerifiedImage, nonce: Option<&Nonce>) -> Result<(), Failure> {
+    let failed = |cause, state| Failure { phase: Phase::Detach, cause, state };
+    if key.info().serial != image.serial() {
+        return Err(failed(Cause::OtherSerial, State::Old));
+    }
+    if key.info().mode == Mode::Normal {
+        return Err(failed(Cause::Gone, State::Old));
+    }
+    if nonce.is_some_and(|nonce| key.info().nonce != *nonce) {
+        return Err(failed(Cause::OtherNonce, State::Old));
+    }
+    key.detached = nonce.is_some();
+    let state = if key.detached { State::OldWaiting } else { State::UpdateMode };
+    image.fits(key.info()).map_err(|_| failed(Cause::Changed, state))
 }
 
 /// Brings an image into a key in update mode, from where an earlier attempt ended (BEGIN, WRITE, FINISH), and remembers
@@ -187,7 +238,29 @@ pub fn confirm(key: &mut Key<'_>, image: &VerifiedImage, store: &dyn Store) -> R
     confirm_running(key, store)
 }
 
-pub(crate) fn confirm_running(key: &mut Key<'_>, store: &dyn Store) -> Result<(), Failure> {
+/// Makes the running image the one to stay with, if this machine remembers to have installed it and not to have
+/// confirmed it; what it remembers is settled by that. Whether it did. A key in update mode has that before it.
+///
+/// # Errors
+/// [`Failure`]: [`Cause::Key`]; a key that refuses is left to do so, and still remembered.
+pub fn confirm_remembered(key: &mut Key<'_>, store: &dyn Store) -> Result<bool, Failure> {
+    let (serial, runs) = (key.info().serial, key.info().version);
+    if key.info().mode == Mode::Update {
+        return Ok(false);
+    }
+    match memory::remembered(store, serial) {
+        Some(version) if key.info().unconfirmed && version == runs => {
+            confirm_running(key, store).map(|()| true)
+        }
+        Some(_) => {
+            memory::forget(store, serial);
+            Ok(false)
+        }
+        None => Ok(false),
+    }
+}
+
+fn confirm_running(key: &mut Key<'_>, store: &dyn Store) -> Result<(), Failure> {
     let message = key.info().version.to_wire();
     let confirmed = key.ask(CONFIRM, &message, Patience::default());
     confirmed.map_err(|error| failure(key, Phase::Confirm, Cause::Key(error)))?;

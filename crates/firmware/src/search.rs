@@ -5,9 +5,7 @@ use std::{io, time::Duration};
 use fido::Flow;
 use link::{Clock, HidDevice, HidDevices, LinkError, Store};
 
-use crate::{
-    Cause, Error, Failure, Info, Key, Kind, Met, Nonce, Phase, Serial, State, Step, UsbId, memory, phases,
-};
+use crate::{Cause, Error, Failure, Info, Key, Kind, Met, Nonce, Phase, Serial, State, Step, UsbId, phases};
 
 /// What an update needs of a machine.
 #[derive(Clone, Copy)]
@@ -75,15 +73,9 @@ impl<'m> Machine<'m> {
             if self.kind(&device) != Kind::Fido || !self.remembers_any() {
                 continue;
             }
-            if let Ok(Met::Key(mut key)) = self.meet(&device)
-                && let Some(version) = memory::remembered(self.store, key.info().serial)
-            {
-                if key.info().unconfirmed && key.info().version == version {
-                    let confirms = phases::confirm_running(&mut key, self.store);
-                    confirmed.extend(confirms.is_ok().then(|| key.info().clone()));
-                } else {
-                    memory::forget(self.store, key.info().serial);
-                }
+            if let Ok(Met::Key(mut key)) = self.meet(&device) {
+                let confirms = phases::confirm_remembered(&mut key, self.store);
+                confirmed.extend(matches!(confirms, Ok(true)).then(|| key.info().clone()));
             }
         }
         Ok(confirmed)

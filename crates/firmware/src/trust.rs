@@ -28,7 +28,13 @@ pub enum BadKey {
     Weak,
     /// This line of a list of revoked keys is not a key hash.
     Line(usize),
+    /// How many different keys have to sign is not a number from 1 upwards.
+    Number,
 }
+
+const PEM: &str = ".pem";
+const REVOKED: &str = ".revoked";
+const REQUIRED: &str = "required-signatures";
 
 /// Nobody is trusted, and one signature would be enough.
 impl Default for Trust {
@@ -42,6 +48,31 @@ impl Trust {
     #[must_use]
     pub fn requiring(signatures: usize) -> Self {
         Self { required: signatures.max(1), ..Self::default() }
+    }
+
+    /// Whether a file of this name belongs to a trust list: `*.pem` is a public key, `*.revoked` hashes of keys that no
+    /// longer count, `required-signatures` how many different keys have to sign.
+    #[must_use]
+    pub fn takes(name: &str) -> bool {
+        name.ends_with(PEM) || name.ends_with(REVOKED) || name == REQUIRED
+    }
+
+    /// The list that the files of a folder make, each by its name and content; what it does not take is nothing.
+    ///
+    /// # Errors
+    /// The name of the first file that is not what it should be, with the reason: a list that is not whole is none.
+    pub fn of_folder(files: &[(String, String)]) -> Result<Self, (String, BadKey)> {
+        let mut trust = Self::default();
+        for (name, content) in files {
+            let taken = match &name[..] {
+                REQUIRED => required(content).map(|number| trust.required = number),
+                name if name.ends_with(PEM) => trust.add(content).map(drop),
+                name if name.ends_with(REVOKED) => trust.revoke(content),
+                _ => Ok(()),
+            };
+            taken.map_err(|error| (name.clone(), error))?;
+        }
+        Ok(trust)
     }
 
     /// Adds a public key: SubjectPublicKeyInfo in PEM. One that is there already stays there once.
@@ -99,6 +130,11 @@ impl Trust {
     }
 }
 
+fn required(content: &str) -> Result<usize, BadKey> {
+    let number = content.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or(BadKey::Number)
+}
+
 impl KeyHash {
     pub(crate) fn of(key: &VerifyingKey) -> Self {
         // 12 bytes and the key: nothing in there can fail.
@@ -132,6 +168,7 @@ impl fmt::Display for BadKey {
         match self {
             Self::NotEd25519 => f.write_str("this is not a public Ed25519 key in PEM"),
             Self::Weak => f.write_str("this key is one of the few whose signatures anybody can forge"),
+            Self::Number => f.write_str("this is not a number from 1 upwards"),
             Self::Line(number) => write!(f, "line {number} is not a key hash of 64 hexadecimal digits"),
         }
     }
@@ -163,6 +200,22 @@ mod tests {
     fn nobody_is_trusted_unasked() {
         assert_eq!(Trust::default().keys().count(), 0);
         assert_eq!(Trust::requiring(0).required(), 1);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_make_a_list_or_none() {
+        let file = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+        let good = [file("a.pem", &pem(1)), file("README", "x"), file("required-signatures", "2\n")];
+        let trust = Trust::of_folder(&good).unwrap();
+        assert_eq!((trust.keys().count(), trust.required()), (1, 2));
+        for (wrong, why) in [
+            (file("b.pem", "x"), BadKey::NotEd25519),
+            (file("b.revoked", "x"), BadKey::Line(1)),
+            (file("required-signatures", "0"), BadKey::Number),
+        ] {
+            let name = wrong.0.clone();
+            assert_eq!(Trust::of_folder(&[file("a.pem", &pem(1)), wrong]).unwrap_err(), (name, why));
+        }
     }
 
     #[test]

@@ -92,6 +92,26 @@ fn the_host_program_is_killed() {
     at_every_report(&What::Hangup, SIZE);
 }
 
+/// The next one begins before the key has given up the message that was cut off, and before it has let go of the channel.
+#[test]
+fn the_host_program_is_killed_from_begin_on_and_run_again_at_once() {
+    let file = image(SMALL);
+    for profile in [quick(), quick().for_a_slow_host()] {
+        for at in 1..=reports(&file) {
+            let lab = Lab::with(profile.clone());
+            lab.key.add_fault(at, What::Hangup);
+            let _ = lab.update(&file);
+            if lab.key.counts().of(0x62) == 0 {
+                continue;
+            }
+            match lab.update(&file) {
+                Ok(()) | Err(Error::SameVersion(_)) => lab.is_updated(&format!("at {at}")),
+                Err(error) => panic!("at {at}: {error}: {:?}", lab.seen()),
+            }
+        }
+    }
+}
+
 #[test]
 fn a_report_is_lost() {
     at_every_report(&What::Lost, SMALL);

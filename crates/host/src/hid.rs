@@ -9,6 +9,7 @@ use std::{
 
 use hidapi::{DeviceInfo, HidApi, HidError};
 use link::{HidDevice, HidLink, LinkError};
+use rustix::io::Errno;
 
 pub(crate) struct HidrawDevices;
 
@@ -90,8 +91,16 @@ impl HidLink for Hidraw {
     }
 }
 
+/// The kernel has several words for a device that was pulled out: which one depends on what was under way.
 fn broken(error: HidError) -> io::Error {
+    let gone = |error: &io::Error| {
+        let errno = Errno::from_io_error(error);
+        matches!(errno, Some(Errno::IO | Errno::NODEV | Errno::NXIO | Errno::SHUTDOWN))
+    };
     match error {
+        HidError::IoError { error } if gone(&error) => {
+            io::Error::new(io::ErrorKind::NotConnected, "it is gone")
+        }
         HidError::IoError { error } => error,
         // Among those: the device is gone.
         error => io::Error::new(io::ErrorKind::NotConnected, error),
@@ -114,6 +123,21 @@ mod tests {
         let open = |path| link::HidDevices::open(&HidrawDevices, path).err();
         assert!(matches!(open("/dev/hidraw-none"), Some(LinkError::Removed)));
         assert!(matches!(open("/dev/null"), Some(LinkError::Other(_))));
+    }
+
+    #[test]
+    fn what_the_kernel_says_of_a_device_that_was_pulled_out_is_one_thing() {
+        let seen = [Errno::IO, Errno::NODEV, Errno::SHUTDOWN, Errno::NXIO].map(|errno| errno.raw_os_error());
+        for errno in seen {
+            let error = broken(HidError::IoError { error: io::Error::from_raw_os_error(errno) });
+            assert_eq!(
+                (error.kind(), &error.to_string()[..]),
+                (io::ErrorKind::NotConnected, "it is gone"),
+                "{errno}"
+            );
+        }
+        let interrupted = io::Error::from_raw_os_error(Errno::INTR.raw_os_error());
+        assert_eq!(broken(HidError::IoError { error: interrupted }).kind(), io::ErrorKind::Interrupted);
     }
 
     #[test]

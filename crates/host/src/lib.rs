@@ -12,8 +12,9 @@ mod messaging;
 mod pcsc;
 mod session;
 mod store;
+mod system;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 pub use messaging::{Messaging, messaging};
 
@@ -62,6 +63,18 @@ pub fn signers() -> Arc<dyn link::Store> {
 #[must_use]
 pub fn codes() -> Arc<dyn link::PairingCodes> {
     Arc::new(session::SessionCodes::new())
+}
+
+/// The folder of [`store`], if it is in files; it need not exist yet.
+#[must_use]
+pub fn store_folder() -> Option<PathBuf> {
+    store::folder_in_use()
+}
+
+/// The machine itself, to look at.
+#[must_use]
+pub fn system() -> Arc<dyn link::System> {
+    Arc::new(system::ThisSystem)
 }
 
 /// The clock of this machine.

@@ -23,6 +23,10 @@ pub(crate) fn open() -> Arc<dyn link::Store> {
     }
 }
 
+pub(crate) fn folder_in_use() -> Option<std::path::PathBuf> {
+    place::cache()
+}
+
 /// Whoever asks whether something was learnt is told the truth: memory would forget it with the process.
 pub(crate) fn signers() -> Arc<dyn link::Store> {
     Arc::new(FileStore::new(place::signers().unwrap_or_else(|| NOWHERE.into()), &SIGNERS))

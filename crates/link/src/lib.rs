@@ -10,8 +10,10 @@ mod card;
 mod error;
 mod hid;
 mod local;
+mod system;
 
 pub use card::{Card, Reader, Readers, Transaction, Transmit};
 pub use error::LinkError;
 pub use hid::{HidDevice, HidDevices, HidLink};
 pub use local::{Clock, Entry, PairingCodes, Store};
+pub use system::{FileKind, FileStatus, Ran, System};

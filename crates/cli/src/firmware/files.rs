@@ -1,12 +1,12 @@
 //! Files of `crescendo firmware`: images, keys, and the trust list of this machine.
 
 use std::{
-    env, fs, io,
+    fs, io,
     io::Read,
     path::{Path, PathBuf},
 };
 
-use device::firmware::{Trust, trust};
+use device::firmware::{Trust, TrustError, TrustFiles};
 use serde::Serialize;
 
 use crate::{
@@ -14,75 +14,14 @@ use crate::{
     output::{plain, table},
 };
 
-/// Where an administrator puts the keys that are trusted. What is shipped puts nothing there.
-const TRUSTED: &str = "/etc/crescendo/firmware-keys.d";
-
-/// Names another folder, for tests and for trying things out.
-const TRUSTED_VARIABLE: &str = "CRESCENDO_FIRMWARE_KEYS";
-
-/// The file in there that says how many different keys have to sign.
-const REQUIRED: &str = "required-signatures";
-
 /// Larger than the memory of any key, and small enough to hold.
 const LARGEST_IMAGE: u64 = 64 << 20;
 
 const LARGEST_TEXT: u64 = 1 << 20;
 
-/// The trust list, as its files have it.
-pub(super) struct TrustFiles {
-    folder: PathBuf,
-    /// Name and content.
-    keys: Vec<(String, String)>,
-    revoked: Vec<(String, String)>,
-    required: usize,
-}
-
 /// The trust list of this machine. Where there is none, nobody is trusted.
 pub(super) fn trust_list() -> Result<TrustFiles, Failure> {
-    // A program that runs with rights that are not its user's does not let that user say whom it trusts.
-    let own = rustix::process::getuid() == rustix::process::geteuid()
-        && rustix::process::getgid() == rustix::process::getegid();
-    let named = env::var_os(TRUSTED_VARIABLE).filter(|_| own).map(PathBuf::from);
-    TrustFiles::read(named.unwrap_or_else(|| TRUSTED.into()))
-}
-
-impl TrustFiles {
-    fn read(folder: PathBuf) -> Result<Self, Failure> {
-        let mut files = Self { keys: Vec::new(), revoked: Vec::new(), required: 1, folder };
-        let failed = |error| Failure::Unreadable(files.folder.clone(), error);
-        let entries = match fs::read_dir(&files.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
-            entries => entries.map_err(failed)?,
-        };
-        let mut paths: Vec<_> =
-            entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(failed)?;
-        paths.sort();
-        for path in paths {
-            let name = path.display().to_string();
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("pem") => files.keys.push((name, text(&path)?)),
-                Some("revoked") => files.revoked.push((name, text(&path)?)),
-                _ if path.file_name().is_some_and(|name| name == REQUIRED) => {
-                    files.required = required(&path)?
-                }
-                _ => {}
-            }
-        }
-        Ok(files)
-    }
-
-    pub(super) fn trust(&self) -> Result<Trust, Failure> {
-        trust(&self.keys, &self.revoked, self.required)
-            .map_err(|(name, error)| Failure::Trust(name.into(), error))
-    }
-}
-
-fn required(path: &Path) -> Result<usize, Failure> {
-    let number = text(path)?.trim().parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| {
-        let error = io::Error::new(io::ErrorKind::InvalidData, "it is not a number from 1 upwards");
-        Failure::Unreadable(path.to_owned(), error)
-    })
+    Ok(TrustFiles::read(&*host::system())?)
 }
 
 /// The trust list, for people and programs.
@@ -103,13 +42,14 @@ struct ListedKey {
 impl ListedKeys {
     pub(super) fn of(files: &TrustFiles) -> Result<Self, Failure> {
         let whole = files.trust()?;
-        let key = |(file, pem): &(String, String)| {
-            let hash = Trust::default().add(pem).map_err(|error| Failure::Trust(file.into(), error))?;
+        let key = |(file, pem): (PathBuf, &str)| {
+            let name = file.display().to_string();
+            let hash = Trust::default().add(pem).map_err(|error| TrustError::Bad(file, error))?;
             let revoked = whole.keys().any(|(known, revoked)| known == hash && revoked);
-            Ok(ListedKey { hash: hash.to_string(), file: file.clone(), revoked })
+            Ok(ListedKey { hash: hash.to_string(), file: name, revoked })
         };
-        let keys = files.keys.iter().map(key).collect::<Result<_, Failure>>()?;
-        Ok(Self { folder: files.folder.display().to_string(), required: files.required, keys })
+        let keys = files.keys().map(key).collect::<Result<_, Failure>>()?;
+        Ok(Self { folder: files.folder.display().to_string(), required: whole.required(), keys })
     }
 
     pub(super) fn text(&self) -> String {
@@ -199,19 +139,20 @@ mod tests {
     }
 
     fn listed(files: &[(&str, &str)]) -> Result<ListedKeys, Failure> {
-        ListedKeys::of(&TrustFiles::read(folder(files).path().to_owned())?)
+        ListedKeys::of(&TrustFiles::read_in(&*host::system(), folder(files).path().to_owned())?)
     }
 
     #[test]
     fn nobody_is_trusted_where_nothing_is() {
-        let list = ListedKeys::of(&TrustFiles::read("/nowhere/at/all".into()).unwrap()).unwrap();
+        let list = ListedKeys::of(&TrustFiles::read_in(&*host::system(), "/nowhere/at/all".into()).unwrap())
+            .unwrap();
         assert!(list.keys.is_empty() && list.text().starts_with("Nobody is trusted"));
         assert!(listed(&[("README", "nothing"), ("key.pem.old", KEY)]).unwrap().keys.is_empty());
     }
 
     #[test]
     fn keys_revoked_ones_and_how_many() {
-        let list = listed(&[("a.pem", KEY), (REQUIRED, "2\n")]).unwrap();
+        let list = listed(&[("a.pem", KEY), ("required-signatures", "2\n")]).unwrap();
         assert_eq!((&list.keys[0].hash[..], list.keys[0].revoked, list.required), (HASH, false, 2));
         assert!(list.text().contains("2 of these keys"));
         let list = listed(&[("a.pem", KEY), ("lost.revoked", &format!("{HASH} # lost\n"))]).unwrap();
@@ -226,7 +167,7 @@ mod tests {
         assert!(matches!(listed(&[("a.pem", KEY), ("b.revoked", "x")]), Err(Failure::Trust(..))));
         for wrong in ["0", "", "-1", "two"] {
             assert!(
-                matches!(listed(&[("a.pem", KEY), (REQUIRED, wrong)]), Err(Failure::Unreadable(..))),
+                matches!(listed(&[("a.pem", KEY), ("required-signatures", wrong)]), Err(Failure::Trust(..))),
                 "{wrong}"
             );
         }

@@ -50,7 +50,8 @@ fn goes_by(device: &Device, wanted: &str) -> bool {
     !wanted.is_empty() && names.into_iter().flatten().any(|name| name.to_lowercase().contains(&wanted))
 }
 
-fn card(device: &Device) -> Option<Card> {
+/// One that has been loaded, as a FIDO card; `None`: it has no FIDO application.
+pub(crate) fn card(device: &Device) -> Option<Card> {
     let firmware = match (device.state(), device.connect()) {
         (State::Unreadable(error), _) => Firmware::Silent(error.to_string()),
         (_, Err(error)) => Firmware::Silent(error.to_string()),

@@ -1,7 +1,12 @@
 //! What PC/SC's error codes mean for a link, in one place.
 
+use std::io;
+
 use ::pcsc::Error;
 use link::LinkError;
+
+/// What polkit's refusal is for a person.
+const REFUSED: &str = "this user may not use the reader service (pcscd) or this reader";
 
 pub(super) fn link_error(error: Error) -> LinkError {
     match error {
@@ -17,6 +22,10 @@ pub(super) fn link_error(error: Error) -> LinkError {
         Error::ResetCard => LinkError::Reset,
         Error::SharingViolation => LinkError::Busy,
         Error::Timeout | Error::WaitedTooLong => LinkError::Timeout,
+        // Of a whole card nobody says so: it is polkit that refuses, at the context or at the connection.
+        Error::SecurityViolation => {
+            LinkError::Other(Box::new(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED)))
+        }
         other => LinkError::Other(Box::new(other)),
     }
 }
@@ -50,10 +59,15 @@ mod tests {
             (Error::SharingViolation, "Busy"),
             (Error::Timeout, "Timeout"),
             (Error::NotTransacted, "Other(NotTransacted)"),
-            (Error::SecurityViolation, "Other(SecurityViolation)"),
         ] {
             assert_eq!(meaning(error), expected);
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_as_one() {
+        let LinkError::Other(error) = link_error(Error::SecurityViolation) else { panic!("another meaning") };
+        assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]
