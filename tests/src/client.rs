@@ -77,7 +77,7 @@ impl Client {
     }
 
     fn wait_for(&self, present: bool) -> Option<Slot> {
-        for _ in 0..100 {
+        for _ in 0..400 {
             let slots = self.library.get_slots_with_token().expect("C_GetSlotList");
             if slots.is_empty() != present {
                 return slots.first().copied();

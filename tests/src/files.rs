@@ -14,6 +14,8 @@ pub struct Files {
     pub sim: PathBuf,
     /// The command `crescendo`.
     pub command: PathBuf,
+    /// The plugin of fwupd.
+    pub plugin: PathBuf,
 }
 
 impl Files {
@@ -30,6 +32,7 @@ impl Files {
                 module: module.unwrap_or_else(|| folder.join("libcrescendo_pkcs11.so")),
                 sim: folder.join("crescendo-sim"),
                 command: folder.join("crescendo"),
+                plugin: folder.join("libfu_plugin_crescendo.so"),
             }
         })
     }
@@ -43,7 +46,7 @@ pub fn fixture(name: &str) -> PathBuf {
 
 /// Cargo itself knows what is out of date. The name of its folder follows from where this test lies.
 fn build() -> PathBuf {
-    let packages = ["crescendo-pkcs11", "crescendo-sim", "crescendo-cli"];
+    let packages = ["crescendo-pkcs11", "crescendo-sim", "crescendo-cli", "crescendo-fwupd"];
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root()).args(["build", "--quiet"]);
     let built = cargo.args(packages.iter().flat_map(|package| ["-p", package])).status().expect("cargo runs");
