@@ -14,6 +14,12 @@ pub trait Transmit {
     fn max_command(&self) -> usize {
         261
     }
+
+    /// Has the card reset when the transaction ends, however it ends: what was proved to the card is gone then. `false`: this
+    /// link cannot.
+    fn reset_afterwards(&mut self) -> bool {
+        false
+    }
 }
 
 /// A connection to the card in one reader. Dropping it leaves the card as it is.
@@ -27,6 +33,12 @@ pub trait Card: Send {
     /// Names this stay of the card in its reader: two connections with equal names, in whatever processes, were made with
     /// no insertion, replug, restart of the service or of the machine in between. `None`: nobody can say.
     fn insertion(&self) -> Option<&str>;
+
+    /// Where its reader is plugged in, as [`HidDevice::channel`](crate::HidDevice::channel) says it: equal for the two sides of
+    /// one key. Not in [`Reader`], because PC/SC tells it to those alone who are connected.
+    fn channel(&self) -> Option<u32> {
+        None
+    }
 
     /// Waits for the card to be free, and holds it until the transaction is dropped.
     ///

@@ -18,6 +18,8 @@ impl Command {
     /// `None` for a length that no case of ISO 7816-3 has.
     pub(crate) fn parse(apdu: &[u8]) -> Option<Self> {
         let (&[cla, ins, p1, p2], body) = apdu.split_first_chunk()?;
+        // Lc and Le of 00 fit no case, and cards take them where no application is named (command reference 8.4, T6).
+        let body = if ins == 0xA4 && body == [0, 0] { &body[1..] } else { body };
         let extended = body.len() >= 3 && body[0] == 0;
         let (data, expect) = if extended { extended_body(&body[1..])? } else { short_body(body)? };
         Some(Self { cla, ins, p1, p2, data: data.to_vec(), expect, extended })

@@ -1,5 +1,7 @@
 //! The switches that describe a card, and those of the subcommands that have one.
 
+mod contactless;
+mod rights;
 mod vhci;
 mod vpcd;
 
@@ -8,18 +10,17 @@ use std::io;
 use std::path::PathBuf;
 
 use crescendo_sim::fixture::{self, Algorithm};
-use crescendo_sim::{
-    Interface, Latency, Personality, Profile, Properties, SecureMessaging, Signer, SimCard, Suite, Vci,
-    pairing_code,
-};
+use crescendo_sim::{Interface, Latency, Personality, Profile, Properties, SimCard};
 
+use contactless::Contactless;
+use rights::Rights;
 pub(crate) use vhci::VhciArguments;
 pub(crate) use vpcd::VpcdArguments;
 
 /// Who the card is, and how it is looked at.
 #[derive(clap::Args)]
 pub(crate) struct CardArguments {
-    /// key-v3, piv or piv-dual.
+    /// key-v3, c2300, c2300-key, piv, piv-dual or piv-extended.
     #[arg(long, default_value = "key-v3")]
     profile: Profile,
     /// As delivered: no keys, no objects, the factory PIN.
@@ -29,6 +30,8 @@ pub(crate) struct CardArguments {
     content: Content,
     #[command(flatten)]
     secrets: Secrets,
+    #[command(flatten)]
+    rights: Rights,
     #[command(flatten)]
     manners: Manners,
     #[command(flatten)]
@@ -87,10 +90,10 @@ struct Content {
     /// The URL in the Key History, instead of a true one where certificates are elsewhere.
     #[arg(long, value_name = "URL", value_parser = url)]
     history_url: Option<String>,
-    /// There is a FIDO application (piv, piv-dual; key-v3 has one anyway).
+    /// There is a FIDO application (a Crescendo has one anyway).
     #[arg(long, conflicts_with = "no_fido")]
     fido: bool,
-    /// There is no FIDO application (key-v3).
+    /// There is no FIDO application (Crescendo).
     #[arg(long)]
     no_fido: bool,
 }
@@ -122,51 +125,21 @@ struct Manners {
     /// Does not say so.
     #[arg(long, requires = "extended")]
     unannounced: bool,
-    /// Answers SELECT with a label, as the 2300 family does (key-v3).
+    /// Answers SELECT with a label, as the 2300 family does anyway (key-v3).
     #[arg(long)]
     label: bool,
-    /// Does not know VERIFY with P1 = FF (key-v3).
+    /// Does not know VERIFY with P1 = FF (Crescendo).
     #[arg(long)]
     no_clear: bool,
     /// How PROPERTIES is worded: bare or wrapped (key-v3).
     #[arg(long, default_value = "bare")]
     props: Properties,
-    /// The chip's serial number, 8 hexadecimal digits (key-v3).
+    /// The chip's serial number, 8 hexadecimal digits (Crescendo, piv-extended).
     #[arg(long, value_name = "HEX", value_parser = ic_serial)]
     ic_serial: Option<u32>,
-    /// A chip type with letters in it, so that no decimal serial number can be made (key-v3).
+    /// A chip type with letters in it, so that no decimal serial number can be made (Crescendo).
     #[arg(long)]
     hex_cplc: bool,
-}
-
-/// By another name, or clap would take the inner option for a switch without value.
-type SuiteOrNone = Option<Suite>;
-
-/// The contactless interface and secure messaging; what is not given is as the profile has it.
-#[derive(clap::Args)]
-struct Contactless {
-    /// The card lies on a contactless reader.
-    #[arg(long = "contactless")]
-    begins: bool,
-    /// The suite of secure messaging: cs2, cs7 or none.
-    #[arg(long, value_parser = suite)]
-    suite: Option<SuiteOrNone>,
-    /// The virtual contact interface: code, open or none.
-    #[arg(long)]
-    vci: Option<Vci>,
-    /// Who vouches for the secure messaging key: direct, intermediate, intermediate-ecdsa; to be refused: expired,
-    /// no-usage, no-ca, other-root, other-card.
-    #[arg(long)]
-    signer: Option<Signer>,
-    /// The pairing code, 8 digits.
-    #[arg(long, value_name = "DIGITS", value_parser = pairing_code)]
-    pairing_code: Option<String>,
-    /// So many of the last tries of a PIN are for the contact interface alone.
-    #[arg(long, value_name = "N")]
-    contact_tries: Option<u8>,
-    /// Any plain command ends a session.
-    #[arg(long)]
-    strict_plain: bool,
 }
 
 impl CardArguments {
@@ -190,10 +163,15 @@ impl CardArguments {
         let base = match (self.profile, self.blank) {
             (Profile::KeyV3, true) => Personality::blank_key_v3(),
             (Profile::KeyV3, false) => Personality::key_v3(),
+            (Profile::C2300, true) => Personality::c2300().as_delivered(),
+            (Profile::C2300, false) => Personality::c2300(),
+            (Profile::C2300Key, true) => Personality::c2300_key().as_delivered(),
+            (Profile::C2300Key, false) => Personality::c2300_key(),
             (Profile::Piv, blank) => Personality { blank, ..Personality::piv() },
             (Profile::PivDual, blank) => Personality { blank, ..Personality::piv_dual() },
+            (Profile::PivExtended, blank) => Personality { blank, ..Personality::piv_extended() },
         };
-        self.contactless.of(self.manners.of(self.secrets.of(self.content.of(base))))
+        self.contactless.of(self.manners.of(self.rights.of(self.secrets.of(self.content.of(base)))))
     }
 }
 
@@ -242,25 +220,6 @@ impl Manners {
             ..base
         }
     }
-}
-
-impl Contactless {
-    fn of(&self, base: Personality) -> Personality {
-        let usual = base.secure_messaging;
-        let secure_messaging = SecureMessaging {
-            suite: self.suite.unwrap_or(usual.suite),
-            vci: self.vci.unwrap_or(usual.vci),
-            signer: self.signer.unwrap_or(usual.signer),
-            pairing_code: self.pairing_code.clone().unwrap_or(usual.pairing_code),
-            contact_tries: self.contact_tries.unwrap_or(usual.contact_tries),
-            strict_plain: self.strict_plain,
-        };
-        Personality { secure_messaging, ..base }
-    }
-}
-
-fn suite(text: &str) -> Result<SuiteOrNone, String> {
-    if text == "none" { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn key(text: &str) -> Result<(u8, Option<Algorithm>), String> {
@@ -313,6 +272,10 @@ fn digits(text: &str) -> Result<String, String> {
 mod tests {
     use clap::{Args, FromArgMatches};
 
+    use crescendo_sim::{
+        AdministrationKey, Form, ManagementKey, SecureMessaging, Signer, Suite, Vci, administration_key,
+    };
+
     use super::*;
 
     fn card(line: &str) -> Result<Personality, clap::Error> {
@@ -327,6 +290,30 @@ mod tests {
         assert_eq!(card("--blank").unwrap(), Personality::blank_key_v3());
         assert_eq!(card("--profile piv").unwrap(), Personality::piv());
         assert_eq!(card("--profile piv-dual").unwrap(), Personality::piv_dual());
+        assert_eq!(card("--profile c2300").unwrap(), Personality::c2300());
+        assert_eq!(card("--profile c2300-key").unwrap(), Personality::c2300_key());
+        assert_eq!(card("--profile c2300 --blank").unwrap(), Personality::c2300().as_delivered());
+        assert_eq!(card("--profile piv-extended").unwrap(), Personality::piv_extended());
+    }
+
+    #[test]
+    fn rights_are_fields_too() {
+        let key = "00112233445566778899AABBCCDDEEFF";
+        let expected = Personality {
+            form: Form::Fips,
+            managed: true,
+            xauth: administration_key(key).unwrap(),
+            management: ManagementKey::read(&format!("aes-128:{key}")).unwrap(),
+            oath: true,
+            fido_survives: true,
+            ..Personality::key_v3()
+        };
+        let line = format!(
+            "--form fips --managed --xauth {key} --management-key aes-128:{key} --oath --fido-survives"
+        );
+        assert_eq!(card(&line).unwrap(), expected);
+        let without = card("--profile c2300 --form iclass --xauth none").unwrap();
+        assert_eq!((without.form, without.xauth), (Form::Iclass, AdministrationKey::Absent));
     }
 
     #[test]
@@ -394,6 +381,9 @@ mod tests {
             "--policy 60",
             "--global-pin 12345",
             "--props other",
+            "--form gold",
+            "--xauth 00",
+            "--management-key aes-128:00",
             "--suite cs3",
             "--vci no",
             "--signer me",

@@ -1,12 +1,14 @@
 //! A virtual card: what a reader sees of it, and what a test may do to it.
 
+mod aca;
 mod access;
+mod administer;
+mod administration;
 mod arrange;
 mod channel;
 mod chip;
 mod chuid;
 mod cipher;
-mod crescendo;
 mod cvc;
 mod dual;
 mod establish;
@@ -14,11 +16,15 @@ mod fido;
 mod history;
 mod issue;
 mod key;
+mod manager;
 mod messaging;
+mod oath;
 mod objects;
 mod personality;
 mod pin;
 mod piv;
+mod profile;
+mod recycle;
 mod state;
 
 use std::fmt;
@@ -27,9 +33,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use link::LinkError;
 
 use crate::bell::{Bell, locked};
+pub use administration::{AdministrationKey, ManagementKey, administration_key};
 pub use messaging::pairing_code;
 pub use messaging::{Interface, SecureMessaging, Signer, Suite, Vci};
-pub use personality::{Personality, Profile, Properties};
+pub use personality::{Personality, Properties};
+pub use profile::{Form, Profile};
 pub(crate) use state::Epoch;
 use state::State;
 

@@ -41,7 +41,14 @@ latency none|contact|usb|contactless
                                    how long APDUs take
 key-time on|off                    whether key operations take as long as on a chip
 tries | verified                   the PIN
-block-pin | block-puk | block-global
+block-pin | block-puk | block-global | block-unlock
+rights                             what was proven: of pin, xauth, management; the state of the administration key
+managed on|off                     whether the issuer keeps every right to write (Crescendo)
+challenge HEX                      what GET CHALLENGE answers next
+next-key KIND HEX                  the private number of the next key made on a curve: p-256 or p-384
+keys                               the key references that hold a key
+fido-pin on|off                    whether a PIN of FIDO is set
+press                              presses the button; answers whether anybody waited for it
 fault N KIND [ARG] | fault none    at the n-th APDU from now, besides what is set: pull, lose-answer, reset,
                                    select AID, garbage, truncated, oversized, status SW, lose-session, replay,
                                    plain, tamper data|mac|status|cryptogram|cvc|nonce
@@ -130,6 +137,17 @@ fn answer(card: &SimCard, line: &str) -> Result<String, String> {
         "block-pin" => card.block_pin(),
         "block-puk" => card.block_puk(),
         "block-global" => card.block_global_pin(),
+        "block-unlock" => card.block_unlock(),
+        "rights" => return Ok(rights(card)),
+        "managed" => card.set_managed(switch(rest)?),
+        "challenge" => card.set_challenge(&bytes(rest)?),
+        "next-key" => next_key(card, rest)?,
+        "keys" => {
+            let keys: Vec<_> = card.keys().iter().map(|key| format!("{key:02X}")).collect();
+            return Ok(keys.join(" "));
+        }
+        "fido-pin" => card.set_fido_pin(switch(rest)?),
+        "press" => return Ok(card.press().to_string()),
         "fault" => fault(card, rest)?,
         "seen" => return Ok(card.has_seen(&bytes(rest)?).to_string()),
         "contact" => card.set_interface(Interface::Contact),
@@ -158,6 +176,23 @@ fn tries(card: &SimCard) -> String {
     let puk = tries.puk.map_or("none".into(), |puk| puk.to_string());
     let global = card.global_tries().map_or(String::new(), |left| format!(" global={left}"));
     format!("pin={} puk={puk}{global}", tries.pin)
+}
+
+fn rights(card: &SimCard) -> String {
+    let (pin, xauth) = card.card_rights();
+    let key = match card.administration_key() {
+        None => "none",
+        Some(true) => "factory",
+        Some(false) => "own",
+    };
+    let management = card.managed_by_key();
+    format!("pin={pin} xauth={xauth} management={management} administration-key={key}")
+}
+
+fn next_key(card: &SimCard, rest: &str) -> Result<(), String> {
+    let (kind, scalar) = rest.split_once(' ').ok_or("which kind, and which number?")?;
+    let fits = card.set_next_key(kind.parse()?, &bytes(scalar.trim())?);
+    if fits { Ok(()) } else { Err("no private key of this kind".into()) }
 }
 
 fn replace(card: &SimCard, rest: &str) -> Result<(), String> {
@@ -300,7 +335,28 @@ mod tests {
         assert!(say("fault 0 pull").starts_with("error "));
         assert_eq!(say("select A0000001510000"), "ok 6F108408A000000151000000A5049F6501FF9000");
         assert_eq!(say("verified"), "ok false");
+        assert_eq!(say("rights"), "ok pin=false xauth=false management=false administration-key=none");
+        assert_eq!(say("keys"), "ok 9A 9C 9D 9E");
+        assert_eq!(say("press"), "ok false");
+        assert_eq!(say("fido-pin on"), "ok");
+        assert!(card.has_fido_pin());
         assert!(say("dance").starts_with("error "));
+    }
+
+    #[test]
+    fn what_is_for_a_crescendo_alone() {
+        let card = SimCard::new(Personality::c2300());
+        let say = |line: &str| command(&card, line);
+        assert_eq!(say("rights"), "ok pin=false xauth=false management=false administration-key=factory");
+        assert_eq!(say("managed on"), "ok");
+        assert_eq!(say("challenge 00112233445566778899AABBCCDDEEFF"), "ok");
+        assert_eq!(say("select A0000000791000"), "ok 6F128407A0000000791000A507010510030003069000");
+        assert_eq!(say("block-unlock"), "ok");
+        assert_eq!(card.unlock_tries(), Some(0));
+        assert_eq!(say(&format!("next-key p-256 {}", "01".repeat(32))), "ok");
+        for wrong in ["next-key p-256 00", "next-key rsa-2048 01", "next-key p-256", "managed"] {
+            assert!(say(wrong).starts_with("error "), "{wrong}");
+        }
     }
 
     #[test]

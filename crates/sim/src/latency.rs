@@ -46,13 +46,31 @@ impl FromStr for Latency {
     }
 }
 
-/// The private operation itself. RSA grows with the cube of its length; the rest is what chips are sold with.
-pub(crate) fn key_time(algorithm: Algorithm) -> Duration {
-    Duration::from_millis(match algorithm {
-        Algorithm::Rsa2048 => 400,
-        Algorithm::Rsa3072 => 1350,
-        Algorithm::Rsa4096 => 3200,
-        Algorithm::P256 => 80,
-        Algorithm::P384 => 160,
-    })
+/// What takes a chip longer than speaking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Using a private key. RSA grows with the cube of its length; the rest is what chips are sold with.
+    Private(Algorithm),
+    /// Making a key: as long as command reference 8.3 has it.
+    Generation(Algorithm),
+    /// RESET CARD.
+    Reset,
+}
+
+impl Work {
+    pub(crate) fn time(self) -> Duration {
+        use Algorithm::{P256, P384, Rsa2048, Rsa3072, Rsa4096};
+        Duration::from_millis(match self {
+            Self::Private(Rsa2048) => 400,
+            Self::Private(Rsa3072) => 1350,
+            Self::Private(Rsa4096) => 3200,
+            Self::Private(P256) => 80,
+            Self::Private(P384) => 160,
+            Self::Generation(Rsa2048) => 8_000,
+            Self::Generation(Rsa3072) => 24_000,
+            Self::Generation(Rsa4096) => 60_000,
+            Self::Generation(P256 | P384) => 300,
+            Self::Reset => 2_000,
+        })
+    }
 }

@@ -24,11 +24,11 @@ mod tlv;
 pub mod usb;
 pub mod vpcd;
 
-pub use card::pairing_code;
 pub use card::{
-    Counts, Interface, Personality, Profile, Properties, Replacement, SecureMessaging, Signer, SimCard,
-    Suite, Tries, UnknownFixture, Vci,
+    AdministrationKey, Counts, Form, Interface, ManagementKey, Personality, Profile, Properties, Replacement,
+    SecureMessaging, Signer, SimCard, Suite, Tries, UnknownFixture, Vci,
 };
+pub use card::{administration_key, pairing_code};
 pub use fault::{Fault, Faults, Part, What};
 pub use key::{SimKey, SimKeys};
 pub use latency::Latency;

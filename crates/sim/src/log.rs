@@ -82,16 +82,23 @@ impl Log {
 
 fn name(ins: u8) -> &'static str {
     match ins {
+        0x10 => "CTAP",
         0x20 => "VERIFY",
         0x24 => "CHANGE REFERENCE DATA",
+        0x26 => "SET PIN PROPERTIES",
         0x2C => "RESET RETRY COUNTER",
+        0x38 => "RESET CARD",
         0x47 => "GENERATE ASYMMETRIC KEY PAIR",
         0x56 => "PROPERTIES",
+        0x82 => "EXTERNAL AUTHENTICATE",
+        0x84 => "GET CHALLENGE",
         0x87 => "GENERAL AUTHENTICATE",
+        0x88 => "ONE-TIME PASSWORD",
         0xA4 => "SELECT",
         0xC0 => "GET RESPONSE",
         0xCA => "GET DATA (card manager)",
         0xCB => "GET DATA",
+        0xD8 => "PUT KEY",
         0xDB => "PUT DATA",
         _ => "",
     }

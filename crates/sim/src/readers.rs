@@ -253,7 +253,7 @@ impl Card for Connection {
         }
         let was_reset = now.resets != self.epoch.resets;
         self.epoch = now;
-        Ok(Transaction { link: Box::new(Held { connection: self, _hold: hold }), was_reset })
+        Ok(Transaction { link: Box::new(Held { connection: self, resets: false, _hold: hold }), was_reset })
     }
 
     fn alone(&mut self) -> Result<bool, LinkError> {
@@ -267,7 +267,17 @@ impl Card for Connection {
 
 struct Held<'c> {
     connection: &'c Connection,
+    /// The card is reset when this is dropped.
+    resets: bool,
     _hold: Hold,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.resets {
+            self.connection.card.reset();
+        }
+    }
 }
 
 impl Transmit for Held<'_> {
@@ -281,5 +291,10 @@ impl Transmit for Held<'_> {
             0 => self.connection.card.max_command(),
             longest => longest,
         }
+    }
+
+    fn reset_afterwards(&mut self) -> bool {
+        self.resets = true;
+        true
     }
 }

@@ -36,17 +36,27 @@ pub(crate) fn only(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The value behind a length that has no tag before it and nothing after it.
+pub(crate) fn behind_length(bytes: &[u8]) -> Option<&[u8]> {
+    let (value, rest) = value(bytes)?;
+    rest.is_empty().then_some(value)
+}
+
 fn first(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
-    let (&head, rest) = rest.split_first()?;
+    let (value, rest) = value(rest)?;
+    Some((tag, value, rest))
+}
+
+fn value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&head, rest) = bytes.split_first()?;
     let (len, rest) = match head {
         ..=0x7F => (usize::from(head), rest),
         0x81 => (usize::from(*rest.first()?), &rest[1..]),
         0x82 => (usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?])), &rest[2..]),
         _ => return None,
     };
-    let (value, rest) = rest.split_at_checked(len)?;
-    Some((tag, value, rest))
+    rest.split_at_checked(len)
 }
 
 #[cfg(test)]

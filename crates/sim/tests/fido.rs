@@ -116,7 +116,7 @@ fn what_it_does_not_know_it_refuses() {
     let card = selected(Personality::key_v3());
     for (apdu, answer) in [
         ("80100000010100", "019000"),
-        ("80100000010700", "019000"),
+        ("8010000002070000", "019000"),
         ("8010000001FF00", "019000"),
         ("8010000000", "6700"),
         ("80100100010400", "6A86"),
@@ -132,6 +132,34 @@ fn what_it_does_not_know_it_refuses() {
     assert!(say(&card, "80108000010400").ends_with("9000"), "from a client that knows NFCCTAP_GETRESPONSE");
     let marked = card.log().iter().filter(|line| line.contains("[SIM]")).count();
     assert_eq!(marked, 13, "every answer is a choice of ours");
+}
+
+#[test]
+fn a_reset_is_for_the_first_ten_seconds() {
+    let card = selected(Personality::c2300());
+    card.set_fido_pin(true);
+    card.let_time_pass();
+    assert_eq!(say(&card, "80100000010700"), "309000");
+    assert!(card.has_fido_pin());
+    card.power_on();
+    say(&card, SELECT_FIDO);
+    assert_eq!(say(&card, "80100000010700"), "009000");
+    assert!(!card.has_fido_pin());
+}
+
+#[test]
+fn reset_card_clears_it_on_a_key_v3_and_leaves_it_on_a_2300() {
+    let survivor = Personality { fido_survives: true, ..Personality::key_v3() };
+    for (personality, left) in
+        [(Personality::key_v3(), false), (survivor, true), (Personality::c2300(), true)]
+    {
+        let card = SimCard::new(personality);
+        card.set_fido_pin(true);
+        say(&card, SELECT_ACA);
+        say(&card, "0020000008313233343536FFFF");
+        assert_eq!(say(&card, "00380000"), "9000");
+        assert_eq!(card.has_fido_pin(), left);
+    }
 }
 
 #[test]

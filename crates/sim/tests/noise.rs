@@ -3,14 +3,17 @@
 mod common;
 
 use common::terminal::Terminal;
-use common::{SELECT_ACA, SELECT_CARD_MANAGER, SELECT_PIV, VERIFY_123456, bytes, say};
+use common::{SELECT_ACA, SELECT_CARD_MANAGER, SELECT_PIV, VERIFY_123456, bytes, say, send, tlv};
 use crescendo_sim::{Interface, Personality, SimCard, Suite};
 use proptest::prelude::*;
 
 /// Bytes that look enough like commands to get past the first checks.
 fn apdu() -> impl Strategy<Value = Vec<u8>> {
-    let cla = prop_oneof![Just(0x00), Just(0x10), Just(0x80), any::<u8>()];
-    let known = [0x20, 0x24, 0x2C, 0x47, 0x56, 0x87, 0xA4, 0xC0, 0xCA, 0xCB, 0xDB];
+    let cla = prop_oneof![Just(0x00), Just(0x10), Just(0x80), Just(0x90), any::<u8>()];
+    let known = [
+        0x20, 0x24, 0x26, 0x2C, 0x47, 0x56, 0x82, 0x84, 0x87, 0x88, 0xA4, 0xC0, 0xCA, 0xCB, 0xD8, 0xDB, 0xF6,
+        0xF7, 0xFA, 0xFE, 0xFF,
+    ];
     let ins = prop_oneof![proptest::sample::select(known.to_vec()), any::<u8>()];
     let p1 = prop_oneof![Just(0x00), Just(0xFF), Just(0x3F), Just(0x07), Just(0x11), any::<u8>()];
     let p2 = prop_oneof![Just(0x80), Just(0x81), Just(0x9A), Just(0x9D), Just(0x9E), Just(0xFF), any::<u8>()];
@@ -31,7 +34,7 @@ proptest! {
     fn any_bytes_are_answered(apdus in proptest::collection::vec(prop_oneof![apdu(), proptest::collection::vec(any::<u8>(), 0..300)], 1..20)) {
         let global = Personality { global_pin: Some("654321".into()), extended: true, ..Personality::piv() };
         for (personality, aid) in
-            [(Personality::blank_key_v3(), SELECT_PIV), (global, SELECT_PIV), (Personality::key_v3(), SELECT_ACA), (Personality::key_v3(), SELECT_CARD_MANAGER), (Personality::piv_dual(), SELECT_PIV)]
+            [(Personality::blank_key_v3(), SELECT_PIV), (global, SELECT_PIV), (Personality::key_v3(), SELECT_ACA), (Personality::key_v3(), SELECT_CARD_MANAGER), (Personality::piv_dual(), SELECT_PIV), (Personality::c2300(), SELECT_ACA), (Personality::piv_extended(), SELECT_PIV)]
         {
             let card = SimCard::new(personality);
             say(&card, aid);
@@ -40,6 +43,40 @@ proptest! {
                 prop_assert!(card.transmit(apdu).len() >= 2);
                 prop_assert!(compares(apdu) || (card.tries(), card.global_tries()) == before, "{apdu:02X?}");
             }
+        }
+    }
+
+    #[test]
+    fn whoever_may_write_gets_an_answer_too(apdus in proptest::collection::vec(apdu(), 1..20), slot in 0..3) {
+        let oath = format!("00A4040007A00000007923{slot:02X}");
+        for (personality, select) in
+            [(Personality::key_v3(), SELECT_PIV), (Personality::c2300(), SELECT_ACA), (Personality::c2300_key(), oath.as_str())]
+        {
+            let card = SimCard::new(personality);
+            say(&card, SELECT_ACA);
+            prop_assert_eq!(say(&card, "0020000008313233343536FFFF"), "9000");
+            say(&card, select);
+            for apdu in &apdus {
+                prop_assert!(card.transmit(apdu).len() >= 2);
+            }
+        }
+    }
+
+    #[test]
+    fn any_key_is_brought_or_refused(kind in any::<u8>(), p1 in prop_oneof![Just(0x80), Just(0x87), Just(0x07), Just(0x03), Just(0x11)], value in proptest::collection::vec(any::<u8>(), 0..140)) {
+        for personality in [Personality::key_v3(), Personality::c2300()] {
+            let card = SimCard::new(personality);
+            say(&card, SELECT_PIV);
+            say(&card, VERIFY_123456);
+            let before = card.keys();
+            let kind = if kind < 0x40 { 0xA3 } else if kind < 0x80 { 0xA4 } else { kind };
+            let inner = &tlv(0, &value)[1..];
+            let data = [&[0x00, kind], &tlv(0, inner)[1..], &[0x00]].concat();
+            for _ in 0..5 {
+                let (_, status) = send(&card, [0x80, 0xD8, p1, 0x9A], &data);
+                prop_assert!(matches!(status, 0x9000 | 0x6A80 | 0x6985), "{status:04X}");
+            }
+            prop_assert!(value.is_empty() || card.keys() == before);
         }
     }
 

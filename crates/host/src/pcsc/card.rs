@@ -1,4 +1,4 @@
-//! A connection to a card, and the exclusive hold on it. Nothing in here resets a card.
+//! A connection to a card, and the exclusive hold on it. Nothing in here resets a card that was not asked to.
 
 use std::{
     cell::OnceCell,
@@ -34,6 +34,7 @@ pub(super) struct PcscCard {
     card: Option<Card>,
     atr: Vec<u8>,
     insertion: Insertion,
+    channel: Option<u32>,
     /// As long as the protocol stays what it is.
     max_command: OnceCell<usize>,
     /// A reset that the next transaction has to tell of.
@@ -52,12 +53,13 @@ impl PcscCard {
             card: Some(card),
             atr: Vec::new(),
             insertion,
+            channel: None,
             max_command,
             was_reset: false,
         };
         // Waits for other programs' transactions, so that the channel can be asked for after it.
         new.atr = atr(new.card.as_ref())?;
-        new.card.iter().for_each(|card| new.insertion.finish(card));
+        new.channel = new.card.as_ref().and_then(|card| new.insertion.finish(card));
         Ok(new)
     }
 
@@ -105,15 +107,19 @@ impl link::Card for PcscCard {
         self.insertion.name()
     }
 
+    fn channel(&self) -> Option<u32> {
+        self.channel
+    }
+
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
-        let Self { card, atr, insertion, max_command, was_reset, .. } = self;
+        let Self { card, atr, insertion, channel, max_command, was_reset, .. } = self;
         let mut card = card.as_mut().ok_or(LinkError::Removed)?;
         let mut again = false;
         loop {
             match card.transaction2() {
                 Ok(held) => {
-                    insertion.finish(&held);
-                    let link = Box::new(PcscTransaction { held, max_command });
+                    *channel = insertion.finish(&held).or(*channel);
+                    let link = Box::new(PcscTransaction { held: Some(held), max_command, resets: false });
                     return Ok(Transaction { link, was_reset: mem::take(was_reset) });
                 }
                 Err((same, Error::ResetCard)) if !again => {
@@ -184,30 +190,50 @@ fn lost(error: Error) -> LinkError {
     if is_service_lost(error) && establish().is_ok() { LinkError::Removed } else { link_error(error) }
 }
 
-/// The hold on a card; it ends, and leaves the card as it is, when dropped.
+/// The hold on a card; it ends when dropped, and leaves the card as it is unless a reset was asked for.
 struct PcscTransaction<'c> {
-    held: ::pcsc::Transaction<'c>,
+    /// Until it is dropped.
+    held: Option<::pcsc::Transaction<'c>>,
     max_command: &'c OnceCell<usize>,
+    resets: bool,
 }
 
 impl Transmit for PcscTransaction<'_> {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, LinkError> {
         let mut buffer = vec![0; LONGEST_ANSWER];
-        let answer = self.held.transmit(apdu, &mut buffer).map(<[u8]>::to_vec);
+        let answer = self.held().transmit(apdu, &mut buffer).map(<[u8]>::to_vec);
         let answer = answer.map_err(|error| self.failed(error))?;
         buffer[..answer.len()].zeroize();
         if answer.len() < 2 { Err(LinkError::Removed) } else { Ok(answer) }
     }
 
     fn max_command(&self) -> usize {
-        *self.max_command.get_or_init(|| features::max_command(&self.held))
+        *self.max_command.get_or_init(|| features::max_command(self.held()))
+    }
+
+    fn reset_afterwards(&mut self) -> bool {
+        self.resets = true;
+        true
     }
 }
 
-impl PcscTransaction<'_> {
+impl Drop for PcscTransaction<'_> {
+    fn drop(&mut self) {
+        // A card that is gone by now has forgotten all the same.
+        if let (true, Some(held)) = (self.resets, self.held.take()) {
+            let _ = held.end(Disposition::ResetCard);
+        }
+    }
+}
+
+impl<'c> PcscTransaction<'c> {
+    fn held(&self) -> &::pcsc::Transaction<'c> {
+        self.held.as_ref().expect("it is there until it is dropped")
+    }
+
     /// A card pulled in the middle of a command shows as a failed exchange at first.
     fn failed(&self, error: Error) -> LinkError {
-        match self.held.status2_owned() {
+        match self.held().status2_owned() {
             Err(status) if error == Error::NotTransacted && is_removal(status) => LinkError::Removed,
             _ => lost(error),
         }

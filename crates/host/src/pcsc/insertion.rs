@@ -19,6 +19,8 @@ const SOCKET: &str = "/run/pcscd/pcscd.comm";
 const PID_FILE: &str = "pcscd.pid";
 /// More than any channel id has.
 const LONGEST_CHANNEL: usize = 16;
+/// The kind of channel that is USB.
+const USB: u32 = 0x0020;
 
 pub(super) enum Insertion {
     Unknown,
@@ -45,15 +47,19 @@ impl Insertion {
         Some(format!("{} {service} {events} {}", boot.trim(), reader.to_str().ok()?))
     }
 
-    /// Asks for the channel, if it is still to be asked for.
-    pub(super) fn finish(&mut self, card: &Card) {
-        let Self::Unfinished(stay) = self else { return };
-        *self = match card.get_attribute(Attribute::ChannelId, &mut [0; LONGEST_CHANNEL]) {
+    /// Asks for the channel, if it is still to be asked for. What it says of USB: see [`usb_channel`].
+    pub(super) fn finish(&mut self, card: &Card) -> Option<u32> {
+        let Self::Unfinished(stay) = self else { return None };
+        let mut buffer = [0; LONGEST_CHANNEL];
+        let answer = card.get_attribute(Attribute::ChannelId, &mut buffer);
+        let channel = answer.ok().and_then(usb_channel);
+        *self = match answer {
             Ok(channel) => Self::Known(format!("{stay} {channel:02X?}")),
             Err(Error::UnsupportedFeature) => Self::Known(format!("{stay} -")),
-            Err(Error::SharingViolation) => return,
+            Err(Error::SharingViolation) => return None,
             Err(_) => Self::Unknown,
-        }
+        };
+        channel
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -61,9 +67,30 @@ impl Insertion {
     }
 }
 
+/// Bus (upper byte) and address (lower byte) of a reader on USB, from its channel id: a number of 32 bits as this machine
+/// writes it, the upper half of which is the kind of channel (PC/SC part 3, SCARD_ATTR_CHANNEL_ID).
+fn usb_channel(id: &[u8]) -> Option<u32> {
+    let number = u32::from_ne_bytes(id.get(..4)?.try_into().ok()?);
+    (number >> 16 == USB).then_some(number & 0xFFFF)
+}
+
 /// Which start of pcscd answers; `None` if it is somewhere else, and only its socket reaches us.
 fn service() -> Option<String> {
     let socket = variable("PCSCLITE_CSOCK_NAME").map_or_else(|| SOCKET.into(), PathBuf::from);
     let status = stat(fs::canonicalize(socket).ok()?.with_file_name(PID_FILE)).ok()?;
     Some(format!("{}.{}.{}", status.st_ino, status.st_mtime, status.st_mtime_nsec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_on_usb_is_bus_and_address_and_any_other_is_none() {
+        let id = |number: u32| number.to_ne_bytes();
+        assert_eq!(usb_channel(&id(0x0020_0113)), Some(0x0113));
+        assert_eq!(usb_channel(&[&id(0x0020_0113)[..], &[0; 4]].concat()), Some(0x0113), "of 64 bits");
+        assert_eq!(usb_channel(&id(0x0001_0113)), None, "a serial port");
+        assert_eq!(usb_channel(&id(0x0020_0113)[..3]), None);
+    }
 }

@@ -26,6 +26,6 @@ impl Access {
 
     /// Whether the card command exists here at all: writing and unblocking are for the contact interface.
     pub(super) fn knows(self, ins: u8) -> bool {
-        self == Self::Contact || !matches!(ins, 0x2C | 0x47 | 0xDB)
+        self == Self::Contact || !matches!(ins, 0x2C | 0x47 | 0xD8 | 0xDB | 0xF6 | 0xFA..=0xFC | 0xFE | 0xFF)
     }
 }

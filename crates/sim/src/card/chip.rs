@@ -1,11 +1,14 @@
 //! One chip: which application is selected, chains of commands, answers in parts (ISO 7816-4).
 
-use super::crescendo::{self, ACA, CARD_MANAGER};
+use super::aca::{self, Aca, Rights};
 use super::fido::{self, Fido};
-use super::personality::{Personality, Profile};
+use super::manager;
+use super::oath::Oath;
+use super::personality::Personality;
 use super::piv::Piv;
+use super::profile::{Dialect, Profile};
 use crate::apdu::{Answer, Command};
-use crate::fixture::Algorithm;
+use crate::latency::Work;
 
 /// More than any object of a card; an endless chain ends here.
 const LONGEST_CHAIN: usize = 0x8000;
@@ -16,6 +19,9 @@ pub(super) const EXTENDED_COMMAND: usize = 0x03F8;
 pub(super) struct Chip {
     pub(super) personality: Personality,
     pub(super) piv: Piv,
+    /// A Crescendo alone has it.
+    pub(super) aca: Option<Aca>,
+    pub(super) oath: Option<Oath>,
     pub(super) fido: Fido,
     selected: Option<Application>,
     chain: Option<Command>,
@@ -27,13 +33,17 @@ enum Application {
     Piv,
     Aca,
     CardManager,
+    /// One for each slot.
+    Oath(usize),
     Fido,
 }
 
 impl Chip {
     pub(super) fn new(personality: Personality) -> Self {
         let (piv, fido) = (Piv::new(&personality), Fido::new(personality.profile));
-        let mut chip = Self { personality, piv, fido, selected: None, chain: None, rest: Vec::new() };
+        let (aca, oath) = (Aca::new(&personality), Oath::new(&personality));
+        let mut chip =
+            Self { personality, piv, aca, oath, fido, selected: None, chain: None, rest: Vec::new() };
         chip.reset();
         chip
     }
@@ -41,19 +51,22 @@ impl Chip {
     /// Power on, or a reset: the state of part 8.2 that does not last.
     pub(super) fn reset(&mut self) {
         self.piv.reset();
+        self.aca.iter_mut().for_each(Aca::reset);
+        self.oath.iter_mut().for_each(Oath::reset);
+        self.fido.power_on();
         self.chain = None;
         self.rest.clear();
-        // SP 800-73 part 1, 2.2: PIV is the default application. A Key V3 selects nothing by itself (8.2).
-        self.selected = (self.personality.profile != Profile::KeyV3).then_some(Application::Piv);
+        // SP 800-73 part 1, 2.2: PIV is the default application. A Crescendo selects nothing by itself (8.2).
+        self.selected = (!self.personality.profile.is_crescendo()).then_some(Application::Piv);
     }
 
     /// What a reader makes of the interface it speaks to.
     pub(super) fn atr(&self) -> &'static [u8] {
-        self.personality.profile.atr(self.piv.messaging.interface)
+        self.personality.profile.atr(self.personality.form, self.piv.messaging.interface)
     }
 
-    /// The key operation of the last command, for those who want to wait as long as a chip would.
-    pub(super) fn worked(&mut self) -> Option<Algorithm> {
+    /// What the last command worked at, for those who want to wait as long as a chip would.
+    pub(super) fn worked(&mut self) -> Option<Work> {
         self.piv.worked.take()
     }
 
@@ -68,7 +81,13 @@ impl Chip {
                 Answer::status(0x6700).sim()
             }
         };
-        let sim = answer.sim && self.personality.profile == Profile::KeyV3;
+        // How many tries there are is known of a Key V3 alone.
+        let counts = answer.status & 0xFFF0 == 0x63C0;
+        let sim = match self.personality.profile.dialect() {
+            None => false,
+            Some(Dialect::C2300) => answer.sim || counts,
+            Some(Dialect::C4000) => answer.sim,
+        };
         (answer.into_bytes(), sim)
     }
 
@@ -127,11 +146,12 @@ impl Chip {
         Err(Answer::status(0x9000))
     }
 
-    /// Part 8.3 lets any command be chained; the standard, table 3, these three; CTAP its messages.
+    /// Part 8.3 lets any command be chained; the standard, table 3, these three; CTAP its messages; extensions an import.
     fn chains(&self, ins: u8) -> bool {
         match (self.personality.profile, self.selected) {
-            (Profile::KeyV3, _) => true,
+            (profile, _) if profile.is_crescendo() => true,
             (_, Some(Application::Fido)) => ins == fido::MESSAGE,
+            (Profile::PivExtended, _) => matches!(ins, 0x47 | 0x87 | 0xDB | 0xFE),
             _ => matches!(ins, 0x47 | 0x87 | 0xDB),
         }
     }
@@ -148,17 +168,28 @@ impl Chip {
             }
             (cla, _) if cla & 0x03 != 0 => Answer::status(0x6881).sim(),
             _ => match self.selected {
-                Some(Application::Piv) => return self.piv.command(command),
-                Some(Application::Aca) => crescendo::aca(command),
+                Some(Application::Piv) => return self.piv.command(command, self.rights()),
+                Some(Application::Aca) => self.access_control(command),
+                Some(Application::Oath(slot)) => self.one_time(slot, command),
                 Some(Application::Fido) => self.fido.command(command),
-                Some(Application::CardManager) if self.personality.profile == Profile::KeyV3 => {
-                    crescendo::card_manager(command, &self.personality, self.piv.stored())
+                Some(Application::CardManager) if self.aca.is_some() => {
+                    manager::command(command, &self.personality, self.piv.stored())
                 }
                 _ => Answer::status(0x6D00).sim(),
             },
         };
         self.piv.fresh = false;
         answer
+    }
+
+    /// What holds for the whole card.
+    fn rights(&self) -> Rights {
+        self.aca.as_ref().map_or(Rights::default(), |aca| aca.rights)
+    }
+
+    fn one_time(&mut self, slot: usize, command: &Command) -> Answer {
+        let rights = self.rights();
+        self.oath.as_mut().map_or(Answer::status(0x6D00), |oath| oath.command(slot, command, rights))
     }
 
     fn select(&mut self, command: &Command) -> Answer {
@@ -169,33 +200,30 @@ impl Chip {
             return Answer::status(0x6A82);
         };
         self.selected = Some(application);
+        self.aca.iter_mut().for_each(Aca::forget_challenge);
+        if application != Application::Piv {
+            self.piv.log_out();
+        }
+        let absent = || Answer::status(0x6A82);
         match application {
             Application::Piv => self.piv.select(&self.personality),
-            Application::Aca => {
-                self.piv.log_out();
-                crescendo::aca_template()
-            }
-            Application::CardManager => {
-                self.piv.log_out();
-                crescendo::card_manager_template()
-            }
-            Application::Fido => {
-                self.piv.log_out();
-                Fido::select()
-            }
+            Application::Aca => self.aca.as_ref().map_or_else(absent, Aca::template),
+            Application::CardManager => manager::template(),
+            Application::Oath(slot) => self.oath.as_ref().map_or_else(absent, |oath| oath.template(slot)),
+            Application::Fido => Fido::select(),
         }
     }
 
     fn application(&self, aid: &[u8]) -> Option<Application> {
-        let has_aca = self.personality.profile == Profile::KeyV3;
         match aid {
             _ if [5, 9, 11].contains(&aid.len()) && super::piv::AID.starts_with(aid) => {
                 Some(Application::Piv)
             }
-            ACA if has_aca => Some(Application::Aca),
+            aca::AID if self.aca.is_some() => Some(Application::Aca),
+            _ if self.oath.is_some() && Oath::slot(aid).is_some() => Oath::slot(aid).map(Application::Oath),
             fido::AID if self.personality.fido => Some(Application::Fido),
             [] => Some(Application::CardManager),
-            _ if aid.len() >= 7 && CARD_MANAGER.starts_with(aid) => Some(Application::CardManager),
+            _ if aid.len() >= 7 && manager::AID.starts_with(aid) => Some(Application::CardManager),
             _ => None,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::KEY_REFERENCES;
 use super::personality::Personality;
 use crate::fixture::{self, Algorithm, Fixture};
 
@@ -35,7 +34,7 @@ pub(super) fn issued(personality: &Personality) -> BTreeMap<u8, Issued> {
         let fixture = fixture::fitting(reference, kind(personality, reference)?)?;
         Some((reference, Issued { fixture, certificate: stored(personality, reference) }))
     };
-    KEY_REFERENCES.into_iter().filter_map(key).collect()
+    personality.profile.key_references().iter().copied().filter_map(key).collect()
 }
 
 fn kind(personality: &Personality, reference: u8) -> Option<Algorithm> {

@@ -12,8 +12,9 @@ use super::history::key_history;
 use super::issue::{Stored, issued};
 use super::key::Key;
 use super::messaging::Vci;
-use super::personality::{Personality, Profile};
+use super::personality::Personality;
 use super::piv::credentials;
+use super::profile::{Dialect, Profile};
 use crate::fault;
 use crate::tlv::tlv;
 
@@ -77,14 +78,14 @@ pub(super) fn keys(personality: &Personality) -> BTreeMap<u8, Key> {
 }
 
 pub(super) fn objects(personality: &Personality) -> Objects {
-    let mut objects = match personality.profile {
-        Profile::KeyV3 => allocated(),
-        Profile::Piv | Profile::PivDual => Objects::new(),
-    };
+    let mut objects = allocated(personality.profile);
     objects.extend(of_messaging(personality));
     if !personality.blank {
         objects.insert(CHUID, tlv(0x53, &chuid(&personality.guid)));
-        objects.insert(CCC, container(&capabilities()));
+        // The one 2300 that was measured has no such container.
+        if personality.profile.dialect() != Some(Dialect::C2300) {
+            objects.insert(CCC, container(&capabilities()));
+        }
         objects.extend(key_history(personality).map(|content| (KEY_HISTORY, container(&content))));
         objects.insert(PRINTED_INFORMATION, container(&printed_information()));
     }
@@ -121,11 +122,15 @@ pub(super) fn signer(credentials: Credentials, compressed: bool) -> Vec<u8> {
     container(&[info(&content, compressed), credentials.intermediate.unwrap_or_default()].concat())
 }
 
-/// The containers a Key V3 has from the start, empty (command reference 8.3).
-fn allocated() -> Objects {
-    let certificates = KEY_REFERENCES.into_iter().filter_map(certificate_tag);
-    let tags = [CHUID, CCC, PRINTED_INFORMATION, KEY_HISTORY].into_iter().chain(certificates);
-    tags.map(|tag| (tag, tlv(0x53, &[]))).collect()
+/// The containers a Crescendo has from the start, empty (command reference 4.2 and 8.3).
+fn allocated(profile: Profile) -> Objects {
+    let general: &[u32] = match profile.dialect() {
+        None => return Objects::new(),
+        Some(Dialect::C2300) => &[CHUID, PRINTED_INFORMATION, KEY_HISTORY],
+        Some(Dialect::C4000) => &[CHUID, CCC, PRINTED_INFORMATION, KEY_HISTORY],
+    };
+    let certificates = profile.key_references().iter().filter_map(|key| certificate_tag(*key));
+    general.iter().copied().chain(certificates).map(|tag| (tag, tlv(0x53, &[]))).collect()
 }
 
 fn container(content: &[u8]) -> Vec<u8> {

@@ -3,73 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use super::messaging::{Interface, SecureMessaging, Signer, Suite, Vci};
+use super::administration::{AdministrationKey, ManagementKey};
+use super::messaging::{SecureMessaging, Signer, Suite, Vci};
+use super::profile::{Form, Profile};
 use crate::fixture::Algorithm;
-
-/// Which kind of card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// HID Crescendo Key V3, dialect C4000, as far as it is known; the rest is marked `[SIM]` in the log.
-    KeyV3,
-    /// A plain card of SP 800-73, of no vendor.
-    Piv,
-    /// The same with two interfaces and secure messaging.
-    PivDual,
-}
-
-impl FromStr for Profile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "key-v3" => Ok(Self::KeyV3),
-            "piv" => Ok(Self::Piv),
-            "piv-dual" => Ok(Self::PivDual),
-            _ => Err(format!("no profile {text}: key-v3, piv or piv-dual")),
-        }
-    }
-}
-
-impl Profile {
-    /// Over contactless it is made by the reader (PC/SC part 3, 3.1.3.2.3); that of a Key V3 is a guess.
-    pub(super) fn atr(self, interface: Interface) -> &'static [u8] {
-        match (self, interface) {
-            (Self::KeyV3, Interface::Contact) => b"\x3B\xD9\x96\xFF\x81\x91\xFE\x1F\xC3C4000-KEY\xBF",
-            (Self::KeyV3, Interface::Contactless) => b"\x3B\x89\x80\x01C4000-KEY\x35",
-            (Self::Piv, Interface::Contact) => b"\x3B\x87\x81\x31\xFE\x45SimCard\xEF",
-            (Self::Piv, Interface::Contactless) => b"\x3B\x87\x80\x01SimCard\x65",
-            (Self::PivDual, Interface::Contact) => b"\x3B\x87\x81\x31\xFE\x45SimDual\xE7",
-            (Self::PivDual, Interface::Contactless) => b"\x3B\x87\x80\x01SimDual\x6D",
-        }
-    }
-
-    pub(super) fn pin_tries(self) -> u8 {
-        match self {
-            Self::KeyV3 => 6,
-            Self::Piv => 3,
-            Self::PivDual => 5,
-        }
-    }
-
-    pub(super) fn puk_tries(self) -> u8 {
-        match self {
-            Self::KeyV3 => 10,
-            Self::Piv | Self::PivDual => 3,
-        }
-    }
-
-    /// The algorithm byte (SP 800-78 table 6-2; RSA-4096 is each vendor's own).
-    pub(super) fn algorithm_byte(self, algorithm: Algorithm) -> u8 {
-        match (algorithm, self) {
-            (Algorithm::Rsa2048, _) => 0x07,
-            (Algorithm::Rsa3072, _) => 0x05,
-            (Algorithm::Rsa4096, Self::KeyV3) => 0x04,
-            (Algorithm::Rsa4096, Self::Piv | Self::PivDual) => 0x16,
-            (Algorithm::P256, _) => 0x11,
-            (Algorithm::P384, _) => 0x14,
-        }
-    }
-}
 
 /// How a Key V3 words its answer to GET PIV PROPERTIES (command reference 8.3): the same keys either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +35,8 @@ impl FromStr for Properties {
 pub struct Personality {
     /// Which kind of card.
     pub profile: Profile,
+    /// What is written on a Crescendo beside its family.
+    pub form: Form,
     /// As delivered: no keys, no objects, the factory PIN.
     pub blank: bool,
     /// How many retired keys there are, 0 to 20: RSA-2048 and P-256 in turn.
@@ -141,14 +80,24 @@ pub struct Personality {
     pub unannounced: bool,
     /// A Key V3 that answers SELECT as the 2300 family does, with a label.
     pub label: bool,
-    /// A Key V3 that does not know VERIFY with P1 = FF.
+    /// A Crescendo that does not know VERIFY with P1 = FF.
     pub no_clear: bool,
     /// How a Key V3 words PROPERTIES.
     pub properties: Properties,
-    /// The chip's serial number in the CPLC of a Key V3.
+    /// The chip's serial number: in the CPLC of a Crescendo, and what a `piv-extended` answers to GET SERIAL.
     pub ic_serial: u32,
     /// A chip type with letters in the CPLC, so that no decimal serial number can be made of it.
     pub hex_cplc: bool,
+    /// A Crescendo whose issuer keeps every right to write for a server (command reference 3.7).
+    pub managed: bool,
+    /// XAUTH key 1 of a Crescendo.
+    pub xauth: AdministrationKey,
+    /// Key 9B of a card that is no Crescendo.
+    pub management: ManagementKey,
+    /// There are three OATH applications (a Key V3; a key of the 2300 family has them anyway, and no card has).
+    pub oath: bool,
+    /// RESET CARD leaves what the FIDO application has.
+    pub fido_survives: bool,
 }
 
 impl Personality {
@@ -156,6 +105,7 @@ impl Personality {
     pub fn key_v3() -> Self {
         Self {
             profile: Profile::KeyV3,
+            form: Form::Standard,
             blank: false,
             retired: 0,
             off_card: 0,
@@ -181,12 +131,39 @@ impl Personality {
             properties: Properties::Bare,
             ic_serial: 0x0012_3456,
             hex_cplc: false,
+            managed: false,
+            xauth: AdministrationKey::Factory,
+            management: ManagementKey::triple_des(),
+            oath: false,
+            fido_survives: false,
         }
     }
 
     /// A Key V3 as delivered: PIN 000000 and nothing on it.
     pub fn blank_key_v3() -> Self {
-        Self { blank: true, pin: "000000".into(), ..Self::key_v3() }
+        Self::key_v3().as_delivered()
+    }
+
+    /// A Crescendo 2300 with certificates and PIN 123456: five key references, and no 9E among them.
+    pub fn c2300() -> Self {
+        Self {
+            profile: Profile::C2300,
+            guid: *b"\xC2\x30\x0C\x4E\x5C\xE4\x4D\x01\x8A\x11\x00\x00\x00\x00\x00\x04",
+            fido_survives: true,
+            ic_serial: 0x0023_0001,
+            ..Self::key_v3()
+        }
+    }
+
+    /// The first Crescendo Key: the 2300 family with 24 key references and three OATH applications.
+    pub fn c2300_key() -> Self {
+        Self {
+            profile: Profile::C2300Key,
+            guid: *b"\xC2\x30\x0C\x4E\x5C\xE4\x4D\x01\x8A\x11\x00\x00\x00\x00\x00\x05",
+            oath: true,
+            ic_serial: 0x0023_0002,
+            ..Self::c2300()
+        }
     }
 
     /// A plain PIV card with certificates, PIN 123456 and PUK 12345678.
@@ -197,6 +174,18 @@ impl Personality {
             fido: false,
             puk: Some("12345678".into()),
             ..Self::key_v3()
+        }
+    }
+
+    /// A PIV card with the extensions that many tokens have: PIN 123456, PUK 12345678, AES-192 management key
+    /// 0102030405060708 three times.
+    pub fn piv_extended() -> Self {
+        Self {
+            profile: Profile::PivExtended,
+            guid: *b"\x80\x07\x30\x00\xEC\x7E\x4D\x02\x8A\x11\x00\x00\x00\x00\x00\x06",
+            management: ManagementKey::aes_192(),
+            ic_serial: 0x0070_0001,
+            ..Self::piv()
         }
     }
 
@@ -228,7 +217,7 @@ impl Personality {
         let vci = self.suite().map_or(Vci::None, |_| self.secure_messaging.vci);
         self.policy.or(match self.profile {
             _ if self.global_pin.is_some() => Some([0x60 | vci.policy(), 0x10]),
-            Profile::KeyV3 if vci == Vci::None => None,
+            profile if profile.is_crescendo() && vci == Vci::None => None,
             _ => Some([0x40 | vci.policy(), 0x00]),
         })
     }
@@ -257,16 +246,6 @@ impl Personality {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn check_bytes_of_the_answers_to_reset() {
-        for profile in [Profile::KeyV3, Profile::Piv, Profile::PivDual] {
-            for interface in [Interface::Contact, Interface::Contactless] {
-                let atr = profile.atr(interface);
-                assert_eq!(atr[1..].iter().fold(0, |sum, byte| sum ^ byte), 0, "{profile:?} {interface:?}");
-            }
-        }
-    }
 
     #[test]
     fn the_policy_decides_on_the_global_pin() {

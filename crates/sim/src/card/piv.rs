@@ -1,23 +1,33 @@
 //! The PIV application (SP 800-73 part 2), in the words of the command reference, part 8.3 where the profile is a Key V3.
 
 mod authenticate;
+mod extended;
+mod generate;
+mod inject;
+mod manage;
 mod properties;
 mod reference;
 mod secure;
+mod write;
 
 use std::collections::BTreeMap;
 
+use super::aca::Rights;
 use super::access::Access;
 use super::chip::EXTENDED_COMMAND;
 use super::key::Key;
 use super::messaging::Interface;
 use super::objects::{self, Objects, PAIRING_CODE, PRINTED_INFORMATION};
-use super::personality::{Personality, Profile, Properties};
+use super::personality::{Personality, Properties};
 use super::pin::Secret;
+use super::profile::{Dialect, PinRules, Profile};
 use crate::apdu::{Answer, Command};
-use crate::fixture::{Algorithm, Fixture};
+use crate::fixture::Fixture;
+use crate::latency::Work;
 use crate::tlv::{only, tlv};
 
+use inject::Injection;
+use manage::Management;
 use secure::Messaging;
 pub(super) use secure::credentials;
 
@@ -30,21 +40,32 @@ const PIX: &[u8] = b"\x00\x00\x10\x00\x01\x00";
 const GLOBAL_TRIES: u8 = 5;
 
 pub(super) struct Piv {
-    profile: Profile,
+    pub(super) profile: Profile,
     pub(super) objects: Objects,
     /// Containers that answer a status word and nothing else.
     pub(super) refused: BTreeMap<u32, u16>,
     compressed: bool,
     keys: BTreeMap<u8, Key>,
     pub(super) pin: Secret,
+    pub(super) rules: PinRules,
     pub(super) puk: Option<Secret>,
     pub(super) global_pin: Option<Secret>,
     no_clear: bool,
     variant: Properties,
     /// The very last command was a successful VERIFY: "PIN Always" needs that.
     pub(super) fresh: bool,
-    pub(super) worked: Option<Algorithm>,
+    pub(super) worked: Option<Work>,
     pub(super) messaging: Messaging,
+    pub(super) management: Management,
+    injection: Option<Injection>,
+    /// What GET SERIAL answers.
+    serial: u32,
+    /// What GENERATE makes next, where a test wants to know it.
+    pub(super) next_key: Option<Key>,
+    /// How many RSA keys were taken from the fixtures, counted from where this card begins.
+    generated: usize,
+    /// What the log should say before the answer.
+    notes: Vec<String>,
 }
 
 impl Piv {
@@ -59,18 +80,35 @@ impl Piv {
             pin: Secret::new(&personality.pin, profile.pin_tries()),
             puk: personality.puk.as_deref().map(|puk| Secret::new(puk, profile.puk_tries())),
             global_pin: personality.usable_global_pin().map(|pin| Secret::new(pin, GLOBAL_TRIES)),
-            no_clear: personality.no_clear && profile == Profile::KeyV3,
+            no_clear: personality.no_clear && profile.is_crescendo(),
             variant: personality.properties,
             fresh: false,
             worked: None,
             messaging: Messaging::new(personality),
+            rules: profile.pin_rules(),
+            management: Management::new(personality.management.clone()),
+            injection: None,
+            serial: personality.ic_serial,
+            next_key: None,
+            generated: personality.guid.iter().map(|byte| usize::from(*byte)).sum(),
+            notes: Vec::new(),
         }
+    }
+
+    pub(super) fn note(&mut self, text: &str) {
+        self.notes.push(text.into());
+    }
+
+    pub(super) fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Another application was selected. What belongs to the whole card outlives that: the global PIN.
     pub(super) fn log_out(&mut self) {
         self.pin.verified = false;
         self.fresh = false;
+        self.injection = None;
+        self.management.log_out();
         self.messaging.end();
     }
 
@@ -90,6 +128,7 @@ impl Piv {
     /// Selecting PIV again leaves the login as it is (SP 800-73 part 2, 3.1.1).
     pub(super) fn select(&mut self, personality: &Personality) -> Answer {
         self.messaging.interrupt();
+        self.injection = None;
         template(personality, self.messaging.algorithm())
     }
 
@@ -120,6 +159,11 @@ impl Piv {
         self.keys = objects::keys(personality);
     }
 
+    /// Which keys there are.
+    pub(super) fn references(&self) -> Vec<u8> {
+        self.keys.keys().copied().collect()
+    }
+
     /// How many keys and certificates take up memory.
     pub(super) fn stored(&self) -> usize {
         let tags = objects::KEY_REFERENCES.into_iter().filter_map(objects::certificate_tag);
@@ -128,27 +172,31 @@ impl Piv {
     }
 
     /// A command as it came, with no protection.
-    pub(super) fn command(&mut self, command: &Command) -> Answer {
+    pub(super) fn command(&mut self, command: &Command, rights: Rights) -> Answer {
         self.messaging.interrupt();
-        self.execute(command, self.access(false))
+        self.execute(command, self.access(false), rights)
     }
 
-    fn execute(&mut self, command: &Command, access: Access) -> Answer {
+    fn execute(&mut self, command: &Command, access: Access, rights: Rights) -> Answer {
         let fresh = std::mem::take(&mut self.fresh);
+        let injection = self.injection.take();
+        let dialect = self.profile.dialect();
         let answer = match (command.cla, command.ins) {
-            (0x00, ins) if !access.knows(ins) => Answer::status(0x6A81),
+            (0x00, ins) | (0x80, ins @ 0xD8) if !access.knows(ins) => Answer::status(0x6A81),
             (0x00, 0x20) => self.verify(command, access),
             (0x00, 0x24) => self.change_reference_data(command, access),
             (0x00, 0x2C) => self.reset_retry_counter(command),
+            (0x00, 0x47) => self.generate(command, rights),
             (0x00, 0x87) => self.general_authenticate(command, fresh, access),
             (0x00, 0xCB) => self.read(command, access),
-            // Writing needs more than this card knows yet; a card whose issuer keeps the right answers so too.
-            (0x00, 0xDB | 0x47) => Answer::status(0x6982).sim_if(self.has_pin()),
-            (0x80, 0x56) if self.profile == Profile::KeyV3 => self.properties(command),
-            (0x80, _) if self.profile != Profile::KeyV3 => Answer::status(0x6E00),
+            (0x00, 0xDB) => self.put_data(command, rights),
+            (0x00, _) if self.profile == Profile::PivExtended => self.extended(command),
+            (0x80, 0x56) if dialect == Some(Dialect::C4000) => self.properties(command),
+            (0x80, 0xD8) if dialect.is_some() => self.inject(command, injection, rights),
+            (0x80, _) if dialect.is_none() => Answer::status(0x6E00),
             _ => Answer::status(0x6D00),
         };
-        // Nothing is known of a Key V3 beyond its contacts.
+        // Nothing is known of a Crescendo beyond its contacts.
         answer.sim_if(self.messaging.interface == Interface::Contactless)
     }
 
@@ -163,6 +211,9 @@ impl Piv {
             }
             _ => return Answer::status(0x6A80),
         };
+        if tag == properties::TAG && self.profile.dialect() == Some(Dialect::C2300) {
+            return self.properties_2300();
+        }
         if let Some(status) = self.refused.get(&tag) {
             return Answer::status(*status).sim();
         }
@@ -183,11 +234,11 @@ fn needs_pin(tag: u32) -> bool {
 
 /// The application property template, with the algorithm of secure messaging where there is one.
 fn template(personality: &Personality, algorithm: Option<u8>) -> Answer {
-    let key_v3 = personality.profile == Profile::KeyV3;
-    let (id, label): (_, &[u8]) = match (key_v3, personality.label) {
-        (true, false) => (PIX, b""),
-        (true, true) => (AID, b"HID Global ActivID Applet 3.0.3"),
-        (false, _) => (AID, b"Virtual PIV Card"),
+    let dialect = personality.profile.dialect();
+    let (id, label): (_, &[u8]) = match (dialect, personality.label) {
+        (Some(Dialect::C4000), false) => (PIX, b""),
+        (Some(_), _) => (AID, b"HID Global ActivID Applet 3.0.3"),
+        (None, _) => (AID, b"Virtual PIV Card"),
     };
     let mut content = [tlv(0x4F, id), tlv(0x79, &tlv(0x4F, RID))].concat();
     if !label.is_empty() {
@@ -200,6 +251,5 @@ fn template(personality: &Personality, algorithm: Option<u8>) -> Answer {
         let limit = |bytes: usize| tlv(0x02, &u16::try_from(bytes).expect("two bytes").to_be_bytes());
         content.extend(tlv(0x7F66, &[limit(EXTENDED_COMMAND), limit(0x7FFF)].concat()));
     }
-    Answer::data(tlv(0x61, &content))
-        .sim_if(key_v3 && (personality.label || personality.extended || algorithm.is_some()))
+    Answer::data(tlv(0x61, &content)).sim_if(personality.label || personality.extended || algorithm.is_some())
 }

@@ -9,7 +9,7 @@ use super::{Counts, Interface, Personality};
 use crate::apdu::Command;
 use crate::fault::{self, Faults, What};
 use crate::hex;
-use crate::latency::{Latency, key_time};
+use crate::latency::{Latency, Work};
 use crate::log::{Log, Traffic};
 
 pub(super) struct State {
@@ -88,6 +88,7 @@ impl State {
         self.counts.apdus += 1;
         self.counts.bytes += (apdu.len() + answer.len()) as u64;
         self.counts.establishments += std::mem::take(&mut self.chip.piv.messaging.established);
+        self.chip.piv.notes().iter().for_each(|note| self.log.note(note));
         self.log.answer(&answer, sim);
         Ok(answer)
     }
@@ -166,7 +167,7 @@ impl State {
     }
 
     pub(super) fn delay(&mut self, bytes: usize) -> Duration {
-        let worked = self.chip.worked().filter(|_| self.key_time).map_or(Duration::ZERO, key_time);
+        let worked = self.chip.worked().filter(|_| self.key_time).map_or(Duration::ZERO, Work::time);
         worked + self.latency.delay(bytes)
     }
 }

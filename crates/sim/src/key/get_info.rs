@@ -10,6 +10,8 @@ pub(crate) struct Authenticator {
     pub(crate) aaguid: [u8; 16],
     pub(crate) firmware: Version,
     pub(crate) announced: bool,
+    /// A PIN is set.
+    pub(crate) pin: bool,
 }
 
 impl Authenticator {
@@ -17,7 +19,8 @@ impl Authenticator {
     pub(crate) fn get_info(&self) -> Vec<u8> {
         let flag = |name: &str, value: bool| (Value::from(name), Value::from(value));
         // Shorter names first, then in the order of their bytes.
-        let options = vec![flag("rk", true), flag("up", true), flag("plat", false), flag("clientPin", false)];
+        let options =
+            vec![flag("rk", true), flag("up", true), flag("plat", false), flag("clientPin", self.pin)];
         let mut members = vec![
             (0x01, Value::Array(["FIDO_2_0", "FIDO_2_1"].map(Value::from).to_vec())),
             (0x03, Value::Bytes(self.aaguid.to_vec())),

@@ -114,6 +114,7 @@ impl Chip {
             aaguid: self.profile.aaguid,
             firmware: self.ram.found.running().map(|firmware| firmware.version).unwrap_or_default(),
             announced: self.profile.announced,
+            pin: false,
         }
     }
 

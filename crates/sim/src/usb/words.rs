@@ -8,7 +8,7 @@ use crate::key::{Button, Led, Mode, What};
 /// The commands beside those of the card, for people.
 pub const COMMANDS: &str = "\
 A whole key (vhci) has these besides:
-press                              presses the button once, now
+press                              presses the button once, now; whoever waits for it, FIDO, an update or OATH
 button press [N] | button ignore | button manual
                                    what the person does when the key asks: presses after N KEEPALIVEs (3), never; the word
                                    press is heard either way
@@ -29,6 +29,7 @@ impl UsbKey {
         let answer = match words[..] {
             ["press"] => {
                 self.key.press();
+                self.card.press();
                 Ok(String::new())
             }
             ["button", ref how @ ..] => self.button(how),

@@ -1,11 +1,13 @@
 //! GENERAL AUTHENTICATE with asymmetric keys (SP 800-73 part 2, 3.2.4).
 
 use super::Piv;
+use super::extended::pin_policy;
 use super::secure::SECURE_MESSAGING_KEY;
 use crate::apdu::{Answer, Command};
 use crate::card::access::Access;
 use crate::card::key::Key;
-use crate::card::personality::Profile;
+use crate::card::profile::Profile;
+use crate::latency::Work;
 use crate::tlv::{objects, only, tlv};
 
 const CARD_MANAGEMENT: u8 = 0x9B;
@@ -16,8 +18,11 @@ impl Piv {
         if reference == SECURE_MESSAGING_KEY && self.messaging.algorithm().is_some() {
             return self.establish(command);
         }
-        if reference == CARD_MANAGEMENT && self.profile == Profile::KeyV3 {
-            return Answer::status(0x6D00);
+        if reference == CARD_MANAGEMENT {
+            return match self.profile.is_crescendo() {
+                true => Answer::status(0x6D00),
+                false => self.authenticate_manager(command, access),
+            };
         }
         let Some(key) = self.keys.get(&reference) else {
             return Answer::status(self.no_key()).sim();
@@ -31,7 +36,7 @@ impl Piv {
         }
         match use_key(key, reference, self.profile, &command.data) {
             Some(result) => {
-                self.worked = Some(key.algorithm);
+                self.worked = Some(Work::Private(key.algorithm));
                 Answer::data(tlv(0x7C, &tlv(0x82, &result)))
             }
             None => Answer::status(0x6A80),
@@ -39,18 +44,20 @@ impl Piv {
     }
 
     fn no_key(&self) -> u16 {
-        match self.profile {
-            Profile::KeyV3 => 0x6A88,
-            Profile::Piv | Profile::PivDual => 0x6A86,
-        }
+        if self.profile.is_crescendo() { 0x6A88 } else { 0x6A86 }
+    }
+
+    /// When the PIN is asked for; only on a card with extensions a key has rules of its own.
+    fn policy(&self, reference: u8) -> u8 {
+        self.keys.get(&reference).map_or(0, |key| pin_policy(reference, key))
     }
 
     /// The access rules of SP 800-73 part 1, table 5.
     fn allowed(&self, reference: u8, fresh: bool, access: Access) -> bool {
-        match reference {
-            0x9E => true,
+        match (reference, self.policy(reference)) {
+            (0x9E, _) | (_, 1) => true,
             _ if access < Access::Vci => false,
-            0x9C => self.has_pin() && fresh,
+            (_, 3) => self.has_pin() && fresh,
             _ => self.has_pin(),
         }
     }
@@ -73,10 +80,10 @@ fn use_key(key: &Key, reference: u8, profile: Profile, data: &[u8]) -> Option<Ve
 }
 
 /// Hosts should hand over as many bytes as the order has; a plain card takes fewer as the same number, a
-/// Key V3 here does not ([SIM]: some cards insist).
+/// Crescendo here does not ([SIM]: some cards insist).
 fn fitting(hash: &[u8], len: usize, profile: Profile) -> Option<Vec<u8>> {
     let missing = len.checked_sub(hash.len())?;
-    if missing > 0 && profile == Profile::KeyV3 {
+    if missing > 0 && profile.is_crescendo() {
         return None;
     }
     Some([&vec![0; missing][..], hash].concat())

@@ -3,8 +3,7 @@
 use super::Piv;
 use crate::apdu::{Answer, Command};
 use crate::card::access::Access;
-use crate::card::personality::Profile;
-use crate::card::pin::{Check, PIN_LENGTH, Secret, well_formed};
+use crate::card::pin::{Secret, compare, exchange, puk_rules, state, well_formed, wrong};
 
 /// Of the whole card, where the PIN usage policy has one; no Crescendo is known to.
 const GLOBAL_PIN: u8 = 0x00;
@@ -22,7 +21,7 @@ impl Piv {
             return Answer::status(0x6982);
         }
         let reserved = self.messaging.reserved_tries(access);
-        if (command.p1, reference) == (0x00, PUK) && command.data.is_empty() && profile == Profile::KeyV3 {
+        if (command.p1, reference) == (0x00, PUK) && command.data.is_empty() && profile.is_crescendo() {
             return self.puk_state();
         }
         let Some(pin) = self.secret(reference).filter(|_| reference != PUK) else {
@@ -67,7 +66,7 @@ impl Piv {
         if command.p1 != 0 {
             return Answer::status(0x6A86).sim();
         }
-        let (reference, profile) = (command.p2, self.profile);
+        let (reference, profile, rules) = (command.p2, self.profile, self.rules);
         if reference == PUK && access < Access::Contact {
             return Answer::status(0x6A81);
         }
@@ -78,10 +77,10 @@ impl Piv {
         let Some(secret) = self.secret(reference) else {
             return Answer::status(0x6A88).sim();
         };
-        let length = if reference == PUK { 8..=8 } else { PIN_LENGTH };
+        let rules = if reference == PUK { puk_rules(profile) } else { rules };
         let answer = match exchange(secret, &command.data, profile, reserved) {
             Err(answer) => answer,
-            Ok(new) => match well_formed(new, length) {
+            Ok(new) => match well_formed(new, rules) {
                 None => Answer::status(0x6A80),
                 Some(new) => {
                     secret.replace(new);
@@ -104,7 +103,7 @@ impl Piv {
         };
         match exchange(puk, &command.data, profile, 0) {
             Err(answer) => answer.sim(),
-            Ok(new) => match well_formed(new, PIN_LENGTH) {
+            Ok(new) => match well_formed(new, self.rules) {
                 None => Answer::status(0x6A80).sim(),
                 Some(new) => {
                     // It sets the PIN and does not verify it.
@@ -113,69 +112,5 @@ impl Piv {
                 }
             },
         }
-    }
-}
-
-/// The last `reserved` tries are not for this interface.
-fn state(pin: &Secret, reserved: u8) -> Answer {
-    match pin.tries() {
-        _ if pin.verified => Answer::status(0x9000),
-        left if left <= reserved => Answer::status(0x6983),
-        left => wrong(left),
-    }
-}
-
-fn compare(pin: &mut Secret, given: &[u8], profile: Profile, reserved: u8) -> Answer {
-    if (1..=reserved).contains(&pin.tries()) {
-        return Answer::status(0x6983);
-    }
-    if let Some(status) = malformed(given, profile).filter(|_| pin.tries() > 0) {
-        return Answer::status(status).sim();
-    }
-    match pin.check(given) {
-        Check::Right => {
-            pin.verified = true;
-            Answer::status(0x9000)
-        }
-        other => refusal(&other),
-    }
-}
-
-/// Why a PIN is not even compared. A Key V3 compares whatever has 8 bytes.
-fn malformed(pin: &[u8], profile: Profile) -> Option<u16> {
-    match profile {
-        Profile::KeyV3 => (pin.len() != 8).then_some(0x6700),
-        Profile::Piv | Profile::PivDual => well_formed(pin, PIN_LENGTH).is_none().then_some(0x6A80),
-    }
-}
-
-/// The second half of the data, once the first half was the secret.
-fn exchange<'d>(
-    secret: &mut Secret,
-    data: &'d [u8],
-    profile: Profile,
-    reserved: u8,
-) -> Result<&'d [u8], Answer> {
-    if secret.tries() <= reserved {
-        return Err(Answer::status(0x6983));
-    }
-    let Some((old, new)) = data.split_at_checked(8).filter(|(_, new)| new.len() == 8) else {
-        return Err(Answer::status(if profile == Profile::KeyV3 { 0x6700 } else { 0x6A80 }).sim());
-    };
-    match secret.check(old) {
-        Check::Right => Ok(new),
-        other => Err(refusal(&other)),
-    }
-}
-
-fn wrong(left: u8) -> Answer {
-    Answer::status(0x63C0 | u16::from(left))
-}
-
-/// The last try answers 63C0; hardware may already say 6983 there.
-fn refusal(check: &Check) -> Answer {
-    match check {
-        Check::Wrong { left } => wrong(*left).sim_if(*left == 0),
-        _ => Answer::status(0x6983),
     }
 }

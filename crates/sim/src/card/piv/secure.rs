@@ -7,6 +7,7 @@ use rand_core::{OsRng, RngCore};
 
 use super::Piv;
 use crate::apdu::{Answer, Command};
+use crate::card::aca::Rights;
 use crate::card::access::Access;
 use crate::card::channel::Channel;
 use crate::card::cvc::{self, Credentials};
@@ -17,6 +18,7 @@ use crate::card::objects::DISCOVERY;
 use crate::card::personality::Personality;
 use crate::fault::{Part, What};
 use crate::fixture::vci;
+use crate::latency::Work;
 use crate::tlv::{objects, only, tlv};
 
 pub(super) const SECURE_MESSAGING_KEY: u8 = 0x04;
@@ -141,7 +143,7 @@ impl Piv {
             }
         };
         self.fresh = fresh;
-        let answer = self.execute(&inner, self.access(true));
+        let answer = self.execute(&inner, self.access(true), Rights::default());
         let sealed = channel.seal(&answer, &mut self.messaging.fault);
         self.messaging.channel = Some(channel);
         if self.messaging.fault.take_if(|fault| *fault == What::PlainAnswer).is_some() {
@@ -167,7 +169,7 @@ impl Piv {
         let Some(agreed) = agree(identity, &certificate, &nonce, &command.data) else {
             return Answer::status(0x6A80);
         };
-        self.worked = Some(identity.key.algorithm);
+        self.worked = Some(Work::Private(identity.key.algorithm));
         let Agreement { mut cryptogram, keys } = agreed;
         nonce[0] ^= u8::from(spoils(&mut self.messaging.fault, Part::Nonce));
         cryptogram[0] ^= u8::from(spoils(&mut self.messaging.fault, Part::Cryptogram));
