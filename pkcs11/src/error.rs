@@ -185,7 +185,8 @@ fn card_meaning(function: Function, error: &piv::Error) -> CK_RV {
         piv::Error::Input(_) if function == Function::UnwrapKey => CKR_WRAPPED_KEY_INVALID,
         piv::Error::Input(_) if function == Function::DeriveKey => CKR_MECHANISM_PARAM_INVALID,
         piv::Error::Input(_) => CKR_DATA_INVALID,
-        piv::Error::Unsupported(_) => CKR_FUNCTION_NOT_SUPPORTED,
+        // What nobody has published a token to take is not sent by a program that cannot ask.
+        piv::Error::Unsupported(_) | piv::Error::Unconfirmed(_) => CKR_FUNCTION_NOT_SUPPORTED,
         _ => CKR_DEVICE_ERROR,
     }
 }

@@ -56,10 +56,13 @@ fn a_blocked_pin_is_set_anew() {
 fn a_wrong_puk_costs_one_try_and_is_forgotten() {
     let bench = Bench::new(Personality::piv());
     let session = bench.open();
-    for (left, flags) in
-        [(2, CKF_SO_PIN_COUNT_LOW), (1, CKF_SO_PIN_COUNT_LOW | CKF_SO_PIN_FINAL_TRY), (0, CKF_SO_PIN_LOCKED)]
-    {
-        assert_eq!(login(&bench, session, CKU_SO, b"99999999"), CKR_OK);
+    // One and the same is not sent twice within half a minute.
+    for (wrong, left, flags) in [
+        (b"99999999", 2, CKF_SO_PIN_COUNT_LOW),
+        (b"88888888", 1, CKF_SO_PIN_COUNT_LOW | CKF_SO_PIN_FINAL_TRY),
+        (b"77777777", 0, CKF_SO_PIN_LOCKED),
+    ] {
+        assert_eq!(login(&bench, session, CKU_SO, wrong), CKR_OK);
         let expected = if left == 0 { CKR_PIN_LOCKED } else { CKR_PIN_INCORRECT };
         assert_eq!(init_pin(&bench, session, b"654321"), expected);
         assert_eq!(init_pin(&bench, session, b"654321"), CKR_USER_NOT_LOGGED_IN);

@@ -7,26 +7,36 @@ use device::KeyReference;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::Audit,
+    cert,
+    completions::{Completions, Man},
     doctor::{Examine, TryModule},
     failure,
     firmware::Firmware,
+    otp::Otp,
     output::Output,
+    personalize::Personalize,
+    pin::arguments::{HelpDesk, Pin, Puk},
+    recycle::Recycle,
+    report::Report,
 };
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed: the device, a file, anything not listed here; or `doctor` found that something does not work
-  2  usage: the command line was not understood, or what was entered is no PIN or pairing code
-  3  not there: no reader, no card, no key, no such device, no certificate for that key, no pairing code
+  2  usage: the command line was not understood, or what was entered is no PIN, PUK, key or pairing code, or no new PIN
+     that the device or this machine wants; or something would be lost, and nobody was there to be asked (--yes)
+  3  not there: no reader, no card, no key, no such device, no certificate or key in that place, no pairing code
   4  ambiguous: several devices fit, and --device has to say which one is meant
   5  no answer from the reader service (pcscd)
   6  the firmware image was refused: it is not whole, not signed by who is trusted, or not for this key
-  7  a firmware update was stopped or did not come to its end; the message says how that leaves the key";
+  7  a firmware update was stopped or did not come to its end; the message says how that leaves the key
+  8  the audit has found a device with the key of delivery";
 
 /// Look at Crescendo smart cards and security keys, and at PIV cards of any make.
 ///
-/// Without a command, lists the devices. Only `pairing retrieve` asks for a PIN; nothing else spends one of its tries.
+/// Without a command, lists the devices. What takes a PIN asks for it; nothing else spends one of its tries.
 #[derive(Debug, Parser)]
 #[command(name = "crescendo", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -39,11 +49,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List readers and the devices in them (the default)
-    Devices,
+    /// List readers, the devices in them, and security keys (the default)
+    Devices(Listing),
     /// Show what a device tells of itself
     Info(Which),
-    /// List or export certificates
+    /// List, export, make, import and delete certificates and keys
     #[command(subcommand)]
     Cert(Cert),
     /// List or clear what is kept of devices between uses; forget PINs
@@ -52,6 +62,27 @@ pub(crate) enum Command {
     /// Make a card work on contactless readers: its pairing code, and who vouches for it
     #[command(subcommand)]
     Pairing(Pairing),
+    /// Look at, verify, change and unblock the PIN of a device
+    #[command(subcommand)]
+    Pin(Pin),
+    /// Show or hide the PUK that is kept on a device
+    #[command(subcommand)]
+    Puk(Puk),
+    /// Answer the challenges of devices that are to be unblocked
+    #[command(subcommand)]
+    Helpdesk(HelpDesk),
+    /// Get one-time passwords from a key, and give it new secrets for them
+    #[command(subcommand)]
+    Otp(Otp),
+    /// Take a device back to how it was delivered: its keys and certificates are lost
+    Recycle(Box<Recycle>),
+    /// Set up a device in factory state: PIN, PUK, and an administration key that not everybody knows
+    ///
+    /// The PIN of delivery is tried once; where the device has another PIN by now, --pin-env or --pin-fd gives it. If this was
+    /// interrupted, the same command finishes it.
+    Personalize(Box<Personalize>),
+    /// Look for devices that have the administration key of delivery, by trying it once
+    Audit(Audit),
     /// Check, sign and install firmware of security keys
     #[command(subcommand)]
     Firmware(Firmware),
@@ -63,6 +94,24 @@ pub(crate) enum Command {
     /// Load a module in this process, for `doctor`
     #[command(hide = true)]
     TryModule(TryModule),
+    /// Write a page for whoever is asked for help: versions, readers, cards, what is kept; no secret, and nobody's name
+    Report(Report),
+    /// Write what a shell completes, to standard output
+    Completions(Completions),
+    /// Write the pages for man(1) into a folder
+    Man(Man),
+}
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Listing {
+    /// Stay, and show them as they come, go and change; single keys do something with the one that is selected
+    ///
+    /// Nothing is asked of a device but when it appears, after something was done with it here, and on the key r.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// The same in lines, one for each device that changed, for screen readers
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +120,14 @@ pub(crate) enum Cert {
     List(Which),
     /// Write one certificate to a file or to standard output
     Export(Export),
+    /// Make a key on the card and a request for its certificate (PKCS #10)
+    Request(Box<cert::Request>),
+    /// Make a key on the card, and a certificate for it that it signs itself
+    SelfSign(Box<cert::SelfSign>),
+    /// Put a certificate onto the card, or a private key with its certificate
+    Import(Box<cert::Import>),
+    /// Take a certificate off the card, or a key with its certificate
+    Delete(Box<cert::Delete>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -208,7 +265,7 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS }
 }
 
-fn key(text: &str) -> Result<KeyReference, String> {
+pub(crate) fn key(text: &str) -> Result<KeyReference, String> {
     let number = if text.len() == 2 { u8::from_str_radix(text, 16).ok() } else { None };
     number
         .and_then(KeyReference::from_number)

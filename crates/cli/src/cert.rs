@@ -1,4 +1,8 @@
-//! `crescendo cert`: certificates, listed and exported.
+//! `crescendo cert`: certificates, listed and exported; `cert/`: made, brought and deleted.
+
+mod arguments;
+mod bring;
+mod make;
 
 use std::{
     fs::OpenOptions,
@@ -7,19 +11,31 @@ use std::{
     time::SystemTime,
 };
 
-use device::{Certificate, Devices, Entry, Mark, purpose};
+use device::{Bare, Certificate, Devices, Entry, KeyReference, Losses, Mark, purpose};
 use serde::Serialize;
 
+pub(crate) use self::arguments::{Delete, Import, Request, SelfSign};
 use crate::{
     arguments::{Cert, Export, Format, Which},
     failure::Failure,
     output::{Output, Owner, hex, plain, table},
+    secret,
 };
 
 #[derive(Serialize)]
 struct Shown {
     device: Owner,
     certificates: Vec<Item>,
+    /// Keys without certificates.
+    bare: Vec<BareItem>,
+}
+
+#[derive(Serialize)]
+struct BareItem {
+    key: String,
+    purpose: String,
+    algorithm: Option<String>,
+    generated: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -59,17 +75,32 @@ struct File {
 }
 
 pub(crate) fn run(output: &Output, devices: &Devices, command: Cert) -> Result<(), Failure> {
+    secret::leave_no_core();
     match command {
         Cert::List(which) => list(output, devices, &which),
         Cert::Export(export) => self::export(output, devices, &export),
+        Cert::Request(request) => make::request(output, devices, &request),
+        Cert::SelfSign(asked) => make::self_sign(output, devices, &asked),
+        Cert::Import(import) => bring::import(output, devices, &import),
+        Cert::Delete(delete) => bring::delete(output, devices, &delete),
     }
 }
 
 fn list(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {
     let mut device = devices.select(which.device.as_deref())?;
     let certificates = device.certificates(SystemTime::now())?.into_iter().map(item).collect();
-    let shown = Shown { device: Owner::of(&device), certificates };
+    let bare = device.bare_keys()?.into_iter().map(bare_item).collect();
+    let shown = Shown { device: Owner::of(&device), certificates, bare };
     output.show(&shown, || text(&shown))
+}
+
+fn bare_item(bare: Bare) -> BareItem {
+    BareItem {
+        key: bare.key.to_string(),
+        purpose: purpose(bare.key),
+        algorithm: bare.algorithm.map(|algorithm| algorithm.to_string()),
+        generated: bare.generated,
+    }
 }
 
 fn item(entry: Entry) -> Item {
@@ -100,10 +131,41 @@ fn content(certificate: Certificate) -> Content {
 fn text(shown: &Shown) -> String {
     let id = shown.device.id.as_ref().map(|id| format!(", ID {}", plain(id))).unwrap_or_default();
     let head = format!("{}{id}, in {}\n", plain(&shown.device.name), plain(&shown.device.reader));
-    if shown.certificates.is_empty() {
-        return head + "No key has a certificate.\n";
+    let head = if shown.certificates.is_empty() { head + "No key has a certificate.\n" } else { head };
+    let text = shown.certificates.iter().fold(head, |text, item| text + "\n" + &block(item));
+    shown.bare.iter().fold(text, |text, item| text + "\n" + &bare_block(item))
+}
+
+/// A key without a certificate is no use to programs, so it says how to go on.
+fn bare_block(item: &BareItem) -> String {
+    let BareItem { key, purpose, algorithm, .. } = item;
+    let kind = algorithm.as_ref().map(|algorithm| format!(" ({algorithm})")).unwrap_or_default();
+    format!(
+        "{key}  {purpose}\n  ! a key without a certificate{kind}: crescendo cert request --existing --key {key}, or \
+         self-sign\n"
+    )
+}
+
+/// What is lost where this is done.
+fn lost(losses: &Losses, key: KeyReference, with_key: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(subject) = &losses.certificate {
+        lines.push(format!("The certificate of {key} ({}) is lost.", plain(subject)));
     }
-    shown.certificates.iter().fold(head, |text, item| text + "\n" + &block(item))
+    if !with_key || losses.key == Some(false) {
+        return lines;
+    }
+    let kind = losses.algorithm.map(|algorithm| format!(" ({algorithm})")).unwrap_or_default();
+    lines.push(match losses.key {
+        Some(_) => format!("The key in {key}{kind} is lost for good."),
+        None => format!("If there is a key in {key}, which this card does not tell, it is lost for good."),
+    });
+    if key.is_key_management() {
+        lines.push(
+            "What was encrypted for it can then be read by nobody who has no copy of the key.".to_owned(),
+        );
+    }
+    lines
 }
 
 fn block(item: &Item) -> String {
@@ -140,9 +202,7 @@ fn export(output: &Output, devices: &Devices, export: &Export) -> Result<(), Fai
     // Text inside JSON is PEM, as JSON holds no bytes.
     let inside = output.json && export.output.is_none();
     let format = if inside { Format::Pem } else { export.format };
-    if format == Format::Der && export.output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::Terminal);
-    }
+    demand_place(format, export.output.as_deref(), export.force)?;
     let mut device = devices.select(export.which.device.as_deref())?;
     let bytes = device.export(export.key, form(format))?;
     match &export.output {
@@ -158,6 +218,15 @@ fn export(output: &Output, devices: &Devices, export: &Export) -> Result<(), Fai
     };
     let exported = Exported { device: Owner::of(&device), certificate };
     output.show(&exported, || saved(&exported.certificate))
+}
+
+/// Before anything is done that cannot be written anywhere.
+fn demand_place(format: Format, file: Option<&Path>, force: bool) -> Result<(), Failure> {
+    match file {
+        Some(path) if !force && path.exists() => Err(Failure::Exists(path.to_owned())),
+        None if format == Format::Der && io::stdout().is_terminal() => Err(Failure::Terminal),
+        _ => Ok(()),
+    }
 }
 
 fn form(format: Format) -> device::Format {
@@ -227,6 +296,37 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&json(&item).unwrap()).unwrap();
         assert_eq!(object["problem"], "the card's certificate cannot be read");
         assert!(object.get("subject").is_none());
+    }
+
+    #[test]
+    fn a_key_without_a_certificate_says_how_to_go_on() {
+        let (key, purpose) = ("9C".to_owned(), "digital signature".to_owned());
+        let item = BareItem { key, purpose, algorithm: Some("P-384".to_owned()), generated: Some(true) };
+        let text = bare_block(&item);
+        assert!(
+            text.starts_with("9C  digital signature\n  ! a key without a certificate (P-384): "),
+            "{text}"
+        );
+        assert!(text.contains("cert request --existing --key 9C"));
+    }
+
+    #[test]
+    fn what_is_lost_is_named() {
+        let losses = |certificate: Option<&str>, key| Losses {
+            certificate: certificate.map(str::to_owned),
+            key,
+            algorithm: None,
+        };
+        let of = |losses: &Losses, key, with_key| lost(losses, key, with_key).join("\n");
+        let (signature, management) = (KeyReference::DIGITAL_SIGNATURE, KeyReference::KEY_MANAGEMENT);
+        assert_eq!(of(&losses(None, Some(false)), management, true), "");
+        assert_eq!(of(&losses(None, Some(true)), signature, false), "");
+        assert_eq!(
+            of(&losses(Some("CN=A"), Some(true)), signature, false),
+            "The certificate of 9C (CN=A) is lost."
+        );
+        assert!(of(&losses(None, None), signature, true).contains("does not tell"));
+        assert!(of(&losses(None, Some(true)), management, true).contains("encrypted for it"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt::Write, io, path::PathBuf, process::ExitCode};
 
 use device::{
-    Candidate, CardError, Error,
+    Candidate, CardError, Error, FileError, SubjectError,
     firmware::{self, BadKey},
 };
 use link::LinkError;
@@ -21,6 +21,7 @@ pub(crate) const AMBIGUOUS: u8 = 4;
 const NO_SERVICE: u8 = 5;
 pub(crate) const IMAGE_REFUSED: u8 = 6;
 pub(crate) const UPDATE_FAILED: u8 = 7;
+pub(crate) const FACTORY_KEY: u8 = 8;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -48,6 +49,22 @@ pub(crate) enum Failure {
     Clipboard(String),
     /// All has been said already, and it comes down to this exit code.
     Told(u8),
+    /// A name that was given is none.
+    Subject(SubjectError),
+    /// Nothing can be taken from a file.
+    Credential(PathBuf, FileError),
+    /// Something would be lost, which nobody could be asked about: what.
+    Unconfirmed(String),
+    /// Somebody was asked, and did not say yes.
+    Declined,
+    /// What was entered twice was not the same.
+    Different,
+    /// What was given is no secret for one-time passwords: why.
+    Seed(&'static str),
+    /// The policy of this machine cannot be read: why.
+    Policy(PathBuf, String),
+    /// The key was made, and what was to follow has failed.
+    Made(Error),
 }
 
 impl From<Error> for Failure {
@@ -96,6 +113,11 @@ struct Listed<'a> {
 }
 
 impl Failure {
+    /// An error once a key may have been made.
+    pub(crate) fn after_making(error: Error, made: bool) -> Self {
+        if made { Self::Made(error) } else { Self::Device(error) }
+    }
+
     pub(crate) fn report(&self, output: &Output) -> ExitCode {
         // Whoever read along has seen enough.
         if matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
@@ -142,6 +164,14 @@ impl Failure {
             Self::NoSecret(place) => format!("there is nothing to be read from {place}"),
             Self::Clipboard(why) => format!("there is no clipboard to copy to: {why}"),
             Self::Told(_) => String::new(),
+            Self::Subject(error) => error.to_string(),
+            Self::Credential(path, error) => format!("{}: {error}", path.display()),
+            Self::Unconfirmed(what) => format!("{what} Nothing was done, because nobody can be asked"),
+            Self::Declined => "nothing was done".to_owned(),
+            Self::Different => "these were two different ones; nothing was sent".to_owned(),
+            Self::Seed(why) => format!("{why}; nothing was sent"),
+            Self::Policy(path, why) => format!("the policy {} cannot be read: {why}", path.display()),
+            Self::Made(error) => format!("the new key is on the card, but has no certificate: {error}"),
         }
     }
 
@@ -158,6 +188,15 @@ impl Failure {
             Self::NoSecret(_) => ("no-secret", USAGE),
             Self::Clipboard(_) => ("no-clipboard", FAILED),
             Self::Told(exit) => ("told", *exit),
+            Self::Subject(_) => ("name-format", USAGE),
+            Self::Credential(_, FileError::WrongPassphrase) => ("wrong-passphrase", FAILED),
+            Self::Credential(..) => ("file", FAILED),
+            Self::Unconfirmed(_) => ("unconfirmed", USAGE),
+            Self::Declined => ("declined", FAILED),
+            Self::Different => ("different", USAGE),
+            Self::Seed(_) => ("secret-format", USAGE),
+            Self::Policy(..) => ("policy", FAILED),
+            Self::Made(error) => kind(error),
         }
     }
 
@@ -169,6 +208,14 @@ impl Failure {
             Self::NoTerminal(_) => {
                 Some("A script gives the PIN with --pin-env or --pin-fd, and the code on standard input.")
             }
+            Self::Unconfirmed(_) => Some("With --yes it is done without a question."),
+            Self::Made(_) => Some(
+                "`crescendo cert request --existing` or `crescendo cert self-sign --existing` goes on from here.",
+            ),
+            Self::Subject(_) | Self::Credential(..) | Self::Declined | Self::Different | Self::Seed(_) => {
+                None
+            }
+            Self::Policy(..) => Some("Until it is put right, no PIN is set here; nothing was sent."),
             Self::Clipboard(_) => Some("Without --copy the code is shown, with --cache it is kept."),
             Self::Firmware(error) | Self::NotInstalled(error) => told::hint(error),
             Self::Trust(..) => Some("Until it is put right or taken away, nobody is trusted."),
@@ -202,16 +249,55 @@ fn kind(error: &Error) -> (&'static str, u8) {
         Error::Card(CardError::WrongPairingCode) => ("wrong-code", FAILED),
         Error::Card(CardError::PairingCodeFormat) => ("code-format", USAGE),
         Error::Card(CardError::Channel(_)) => ("not-believed", FAILED),
+        Error::Card(CardError::InUse) => ("in-use", FAILED),
+        Error::Card(CardError::NoButton) => ("no-button", FAILED),
+        Error::Card(CardError::Unconfirmed(_)) => ("not-confirmed", FAILED),
+        Error::Card(CardError::KeyFormat(_)) => ("key-format", USAGE),
+        Error::Card(CardError::KeyKind) => ("wrong-key-kind", FAILED),
+        Error::Card(CardError::WrongKey) => ("wrong-key", FAILED),
+        Error::Card(CardError::NoAdministrationKey) => ("no-administration-key", NOT_THERE),
+        Error::Card(CardError::ChallengeLost) => ("challenge-lost", FAILED),
+        Error::Card(CardError::UnlockLost { .. } | CardError::UnlockSpent) => ("unlock-refused", FAILED),
+        Error::Card(CardError::Managed) => ("managed", FAILED),
+        Error::Card(CardError::ManagementKeyNeeded) => ("management-key-needed", FAILED),
+        Error::Card(CardError::NotFound) => ("not-found", NOT_THERE),
+        Error::Card(CardError::NoRoom) => ("no-room", FAILED),
+        Error::Card(CardError::NoSuchKind(..)) => ("no-such-kind", FAILED),
+        Error::Card(CardError::NotAsWritten) => ("not-as-written", FAILED),
+        Error::Card(CardError::KeyChanged(_)) => ("key-changed", FAILED),
+        Error::Card(CardError::Unsupported(_)) => ("unsupported", FAILED),
         Error::Card(error) if error.is_removal() => ("removed", FAILED),
         Error::Link(_) | Error::Card(_) => ("failed", FAILED),
         Error::NoReader => ("no-reader", NOT_THERE),
         Error::NoCard | Error::Empty { .. } => ("no-card", NOT_THERE),
         Error::NoSuchDevice { .. } => ("no-such-device", NOT_THERE),
+        Error::NoCardSide { .. } => ("no-card-side", NOT_THERE),
+        Error::EmptySlot(_) => ("empty-slot", NOT_THERE),
         Error::NoCertificate(_) => ("no-certificate", NOT_THERE),
+        Error::NoKey(_) => ("place-empty", NOT_THERE),
+        Error::NotItsCertificate(_) => ("not-its-certificate", FAILED),
+        Error::SignsNothing(_) => ("signs-nothing", FAILED),
         Error::ContactNeeded => ("contact-needed", FAILED),
         Error::NoPairingCode => ("no-code", NOT_THERE),
         Error::NoVci => ("no-vci", FAILED),
         Error::NotKept(_) => ("not-kept", FAILED),
+        Error::PinRejected(_) => ("pin-rejected", USAGE),
+        Error::PinRefused => ("pin-refused", FAILED),
+        Error::PolicyConflict => ("policy", FAILED),
+        Error::Uncertain(_) => ("uncertain", FAILED),
+        Error::WrongPuk { .. } => ("wrong-puk", FAILED),
+        Error::PukBlocked => ("puk-blocked", FAILED),
+        Error::NoPuk => ("no-puk", NOT_THERE),
+        Error::NoPukKept => ("no-puk-kept", NOT_THERE),
+        Error::PukFormat => ("puk-format", USAGE),
+        Error::ChallengeFormat => ("challenge-format", USAGE),
+        Error::MasterFormat => ("key-format", USAGE),
+        Error::DeviceId => ("device-id-format", USAGE),
+        Error::GivenUp => ("given-up", FAILED),
+        Error::NotOffered(why) => (why.name(), FAILED),
+        Error::CannotRecycle => ("cannot-recycle", FAILED),
+        Error::NotFactoryPin { .. } => ("not-factory-pin", FAILED),
+        Error::Unfinished(..) => ("unfinished", FAILED),
         Error::Ambiguous { .. } => ("ambiguous", AMBIGUOUS),
         _ => ("failed", FAILED),
     }
@@ -230,7 +316,15 @@ fn hint(error: &Error) -> Option<&'static str> {
             "Insert the card, contacts first, or lay it on the reader. `crescendo devices` lists what is found.",
         ),
         "no-such-device" => Some("`crescendo devices` lists what is found."),
+        "no-card-side" => Some("`crescendo firmware info` shows what there is to know of it."),
+        "empty-slot" => {
+            Some("`crescendo otp list` shows the slots; `crescendo otp configure` puts a secret into one.")
+        }
         "ambiguous" => Some("Say which one with --device and its ID, name or reader."),
+        "place-empty" => Some("`crescendo cert list` shows what there is; without --existing a key is made."),
+        "not-its-certificate" => Some(
+            "A certificate comes with its key, or after a request of the key there: `crescendo cert request --existing`.",
+        ),
         "no-certificate" => Some("`crescendo cert list` shows which keys have one."),
         "busy" => Some("Close the program that uses it, and try again."),
         "contact-needed" => Some("Put it into a contact reader, and try again."),
@@ -241,6 +335,39 @@ fn hint(error: &Error) -> Option<&'static str> {
             "Without a place for it, enter it together with the PIN: the code, a colon, the PIN. Places are made by the \
              login: see loginctl(1).",
         ),
+        "pin-blocked" => Some("`crescendo pin status` says what lifts that."),
+        "pin-rejected" | "pin-refused" => {
+            Some("`crescendo pin status` shows what a new PIN has to look like.")
+        }
+        "uncertain" => Some(
+            "Insert it again and run `crescendo pin verify` with the new PIN. If it is wrong, the old state stands: the old PIN \
+             is right, or the device is still blocked and is unblocked once more.",
+        ),
+        "wrong-puk" => Some("The tries of a PUK do not come back but with the right one."),
+        "puk-blocked" => Some(
+            "PUK tries cannot be restored. `crescendo pin status` shows whether a help desk can unblock it all the same.",
+        ),
+        "no-puk" => {
+            Some("With a PUK of 16 characters or with the help desk: `crescendo pin unblock --help-desk`.")
+        }
+        "no-administration-key" => Some("Only the PIN is left. If it is blocked, nothing lifts that."),
+        "wrong-key" | "challenge-lost" => {
+            Some("Nothing was changed, and it may be tried again: each time there is a new challenge.")
+        }
+        "not-confirmed" => Some("It is sent with --unconfirmed, at your own risk."),
+        "factory" => Some("`crescendo personalize` sets it up."),
+        "not-factory" => Some(
+            "`crescendo recycle` takes it back to factory state. If personalizing it was interrupted at the very end, it is done: \
+             `crescendo puk show` shows its PUK.",
+        ),
+        "cannot-recycle" => Some(
+            "With its PUK (--with-puk, --puk-env) or its administration key (--xauth-key-env) it can be.",
+        ),
+        "not-factory-pin" => Some("Run the same with the PIN that it has: --pin-env VAR or --pin-fd N."),
+        "unfinished" => Some(
+            "Insert it again and run the same command once more: it sees how far it came, and finishes it or says that it is done.",
+        ),
+        "managed" => Some("Ask whoever issued it."),
         "removed" => Some("Insert it again, and try again."),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! `crescendo info`: what a device tells of itself.
 
-use device::{Devices, Info, Key, PinReference, PinState, purpose};
+use device::{
+    Application, Devices, Info, Key, Offer, Overview, PinReference, PinState, WhyNot, purpose, uuid,
+};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +20,7 @@ struct Shown {
 struct Item {
     name: String,
     id: Option<String>,
+    serial: Option<String>,
     label: Option<String>,
     reader: String,
     atr: String,
@@ -28,6 +31,38 @@ struct Item {
     vci: bool,
     pin: Pin,
     keys: Vec<KeyItem>,
+    /// What a Crescendo tells beside PIV; null on other cards, and where it was not asked.
+    beside: Option<Beside>,
+    actions: Vec<OfferItem>,
+}
+
+#[derive(Serialize)]
+struct Beside {
+    applications: Vec<ApplicationItem>,
+    free_memory: Option<u32>,
+    pin_policy: Option<Policy>,
+}
+
+#[derive(Serialize)]
+struct ApplicationItem {
+    name: String,
+    version: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Policy {
+    min: u8,
+    max: u8,
+    digits: bool,
+}
+
+/// What can be done with it; where it cannot, why.
+#[derive(Serialize)]
+struct OfferItem {
+    action: &'static str,
+    offered: bool,
+    reason: Option<&'static str>,
+    explanation: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,15 +91,42 @@ fn item(info: Info) -> Item {
         pin: pin(&info),
         name: info.name,
         id: info.id,
+        serial: info.serial,
         label: info.label,
         reader: info.reader,
         atr: hex(&info.atr, ""),
         family: info.family,
         contactless: info.contactless,
-        guid: info.guid.map(uuid),
+        guid: info.guid.as_ref().map(uuid),
         expiry: info.expiry,
         vci: info.vci,
         keys: info.keys.into_iter().map(key).collect(),
+        beside: info.overview.map(beside),
+        actions: info.offers.into_iter().map(offer).collect(),
+    }
+}
+
+fn beside(overview: Overview) -> Beside {
+    let found = overview.applications.into_iter().filter(|application| application.found);
+    let item =
+        |application: Application| ApplicationItem { name: application.name, version: application.version };
+    Beside {
+        applications: found.map(item).collect(),
+        free_memory: overview.free_memory,
+        pin_policy: overview.pin_policy.map(|policy| Policy {
+            min: policy.min,
+            max: policy.max,
+            digits: policy.digits,
+        }),
+    }
+}
+
+fn offer((action, why): Offer) -> OfferItem {
+    OfferItem {
+        action: action.name(),
+        offered: why.is_none(),
+        reason: why.map(WhyNot::name),
+        explanation: why.map(|why| why.to_string()),
     }
 }
 
@@ -88,15 +150,11 @@ fn key(key: Key) -> KeyItem {
     KeyItem { key: key.reference.to_string(), purpose: purpose(key.reference), algorithm, problem }
 }
 
-/// As in `C4000C4E-5CE4-4D01-8A11-000000000001` (RFC 9562).
-fn uuid(bytes: [u8; 16]) -> String {
-    [&bytes[..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]].map(|part| hex(part, "")).join("-")
-}
-
 fn text(item: &Item) -> String {
     let or_none = |text: &Option<String>| text.as_ref().map_or_else(|| "none".to_owned(), plain);
     let mut rows = vec![
         row("Device ID", or_none(&item.id)),
+        row("Token serial", or_none(&item.serial)),
         row("Label", or_none(&item.label)),
         row("Family", item.family.as_ref().map_or_else(|| "unknown PIV card".to_owned(), plain)),
         row("Reader", plain(&item.reader)),
@@ -109,12 +167,45 @@ fn text(item: &Item) -> String {
     if item.guid.is_none() && item.family.is_some() {
         rows.push(row("State", "◇ factory state, to be personalized".to_owned()));
     }
+    rows.extend(item.beside.iter().flat_map(beside_rows));
     let keys = if item.keys.is_empty() {
         "No key has a certificate.\n".to_owned()
     } else {
         table(&item.keys.iter().map(key_row).collect::<Vec<_>>())
     };
-    format!("{}\n{}\n{keys}", plain(&item.name), table(&rows))
+    let actions = table(&action_rows(&item.actions));
+    format!("{}\n{}\n{keys}\n{actions}", plain(&item.name), table(&rows))
+}
+
+fn beside_rows(beside: &Beside) -> Vec<Vec<String>> {
+    let policy = beside.pin_policy.as_ref().map(|Policy { min, max, digits }| {
+        let kind = if *digits { "digits" } else { "letters, digits or signs" };
+        row("PIN policy", format!("{min} to {max} {kind}"))
+    });
+    let memory = beside.free_memory.map(|bytes| row("Free memory", format!("{bytes} bytes")));
+    let applications = beside.applications.iter().map(|application| match &application.version {
+        Some(version) => plain(format!("{} {version}", application.name)),
+        None => plain(&application.name),
+    });
+    let list = applications.collect::<Vec<_>>().join(", ");
+    policy.into_iter().chain(memory).chain([row("Applications", list)]).collect()
+}
+
+/// What can be done in one line, and a line with the reason for all that cannot.
+fn action_rows(actions: &[OfferItem]) -> Vec<Vec<String>> {
+    let words = |item: &OfferItem| item.action.replace('-', " ");
+    let offered: Vec<_> = actions.iter().filter(|item| item.offered).map(words).collect();
+    let mut rows = vec![row("Can do", offered.join(", "))];
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for item in actions {
+        let Some(why) = &item.explanation else { continue };
+        match reasons.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, list)) => list.push(words(item)),
+            None => reasons.push((why, vec![words(item)])),
+        }
+    }
+    rows.extend(reasons.into_iter().map(|(why, list)| row("Cannot", format!("{}: {why}", list.join(", ")))));
+    rows
 }
 
 fn row(name: &str, value: String) -> Vec<String> {
@@ -143,6 +234,25 @@ fn pin_text(pin: &Pin) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_can_be_done_and_what_cannot_with_one_reason_for_all_of_a_kind() {
+        let item = |action, why: Option<&str>| OfferItem {
+            action,
+            offered: why.is_none(),
+            reason: None,
+            explanation: why.map(str::to_owned),
+        };
+        let rows = action_rows(&[
+            item("change-pin", None),
+            item("show-puk", Some("no")),
+            item("recycle", Some("no")),
+            item("pairing-code", Some("none")),
+            item("certificates", None),
+        ]);
+        let expected = "  Can do  change pin, certificates\n  Cannot  show puk, recycle: no\n  Cannot  pairing code: none\n";
+        assert_eq!(table(&rows), expected);
+    }
+
     fn pin(state: &'static str, tries: Option<u8>) -> Pin {
         Pin { state, tries, reference: "application" }
     }
@@ -153,10 +263,5 @@ mod tests {
         assert!(pin_text(&pin("blocked", Some(0))).contains("unblock"));
         assert!(pin_text(&pin("verified", None)).contains("verified"));
         assert!(pin_text(&pin("absent", None)).contains("none"));
-    }
-
-    #[test]
-    fn uuids_in_five_groups() {
-        assert_eq!(uuid(*b"0123456789abcdef"), "30313233-3435-3637-3839-616263646566");
     }
 }

@@ -5,16 +5,29 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod audit;
+mod authority;
 mod cache;
 mod cert;
+mod completions;
+mod confirm;
 mod devices;
 mod doctor;
 mod failure;
 mod firmware;
+mod helpdesk;
 mod info;
+mod otp;
 mod output;
 mod pairing;
+mod personalize;
+mod pin;
+mod policy;
+mod puk;
+mod recycle;
+mod report;
 mod secret;
+mod watch;
 
 use std::{env, io, process::ExitCode, sync::Arc};
 
@@ -33,23 +46,44 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refuse(&error),
     };
-    let command = arguments.command.unwrap_or(Command::Devices);
-    let output = Output { json: arguments.json, lines: firmware::writes_lines(&command) };
+    let command = arguments.command.unwrap_or(Command::Devices(arguments::Listing::default()));
+    let output = Output { json: arguments.json, lines: writes_lines(&command) };
     begin_log(&output);
     let result = run(&output, command);
     result.map_or_else(|failure| failure.report(&output), |()| ExitCode::SUCCESS)
 }
 
+/// Whether it writes more than one object with --json.
+fn writes_lines(command: &Command) -> bool {
+    matches!(command, Command::Devices(how) if how.watch || how.plain)
+        || firmware::writes_lines(command)
+        || pin::writes_lines(command)
+}
+
 fn run(output: &Output, command: Command) -> Result<(), Failure> {
     let environment = environment();
     let cache = Cache::new(environment.store.clone());
-    let devices = Devices::new(host::readers(), environment);
+    let devices = Devices::new(host::readers(), environment).with_keys(host::hid_devices());
     match command {
-        Command::Devices => devices::list(output, &devices),
+        Command::Devices(how) if how.watch || how.plain => {
+            let (readers, keys) = (host::readers(), host::hid_devices());
+            watch::run(output, watch::Machine { readers, keys, devices }, how.plain)
+        }
+        Command::Devices(_) => devices::list(output, &devices),
         Command::Info(which) => info::show(output, &devices, &which),
         Command::Cert(command) => cert::run(output, &devices, command),
         Command::Cache(command) => cache::run(output, &devices, &cache, command),
         Command::Pairing(command) => pairing::run(output, &devices, command),
+        Command::Pin(command) => pin::run(output, &devices, command),
+        Command::Puk(command) => puk::run(output, &devices, command),
+        Command::Helpdesk(command) => helpdesk::run(output, command),
+        Command::Otp(command) => otp::run(output, &devices, command),
+        Command::Recycle(asked) => recycle::run(output, &devices, &asked),
+        Command::Personalize(asked) => personalize::run(output, &devices, &asked),
+        Command::Audit(asked) => audit::run(output, &devices, &asked),
+        Command::Report(asked) => report::run(output, &devices, &cache, &asked),
+        Command::Completions(asked) => completions::completions(output, &asked),
+        Command::Man(asked) => completions::man(output, &asked),
         Command::Firmware(command) => firmware::run(output, &devices, command),
         Command::Doctor(examine) => doctor::run(output, &devices, &cache, examine),
         Command::TryModule(module) => doctor::try_module(output, &module),

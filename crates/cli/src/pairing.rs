@@ -1,7 +1,7 @@
 //! `crescendo pairing`: what makes a card work on contactless readers. Its code is asked for in a contact reader, or
 //! entered; it is shown, copied, or kept for the login session, and forgotten.
 
-mod clipboard;
+pub(crate) mod clipboard;
 
 use device::{Devices, Forgotten, Interface, Next, PairingCode, Retrieved, Signer};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use crate::{
     arguments::{Forget, Pairing, Retrieve, Set, Which},
     failure::Failure,
     output::{Output, Owner, plain, table},
+    pin::entered,
     secret,
 };
 
@@ -59,6 +60,7 @@ struct Item {
     problem: Option<String>,
     contactless: bool,
     vci: bool,
+    suite: Option<&'static str>,
     wants_code: bool,
     kept: bool,
     learnt: bool,
@@ -83,7 +85,7 @@ fn retrieve(output: &Output, devices: &Devices, asked: &Retrieve) -> Result<(), 
     device.demand_contact()?;
     // Before a PIN is asked for in vain.
     let desktop = asked.copy.then(Desktop::open).transpose()?;
-    let pin = secret::pin(&asked.pin, &plain(device.name()), device.pin_state()?)?;
+    let pin = entered(&asked.pin, &mut device, "PIN")?;
     let Retrieved { code, signer } = device.retrieve_pairing_code(&pin)?;
     drop(pin);
     let mut told = told(Owner::of(&device), &signer);
@@ -163,6 +165,7 @@ fn item(pairing: &device::Pairing) -> Item {
         problem: pairing.problem.clone(),
         contactless: pairing.contactless,
         vci: pairing.vci,
+        suite: pairing.suite.map(device::Suite::name),
         wants_code: pairing.wants_code,
         kept: pairing.kept,
         learnt: pairing.learnt,
@@ -249,6 +252,7 @@ fn shown_text(shown: &Shown) -> String {
             "Contactless use",
             if pairing.vci { "offered (virtual contact interface)" } else { "not offered" },
         ),
+        row("Cipher suite", pairing.suite.unwrap_or("none: the card has no secure messaging")),
         row("Pairing code", code_text(pairing)),
         row("Vouched for", voucher(pairing)),
         row("Next", &pairing.advice),
@@ -299,6 +303,7 @@ mod tests {
             problem: None,
             contactless: false,
             vci: true,
+            suite: Some(device::Suite::Cs2),
             wants_code: true,
             kept: false,
             learnt: false,
@@ -314,6 +319,7 @@ mod tests {
 Some\u{FFFD}Reader, ID 01, in R 00 00
   Connection       contact
   Contactless use  offered (virtual contact interface)
+  Cipher suite     CS2 (P-256, SHA-256, AES-128)
   Pairing code     needed without contacts, and not kept
   Vouched for      nobody
   Next             run \"crescendo pairing retrieve --cache\"

@@ -9,21 +9,18 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use device::{CardError, Error, PairingCode, Pin, PinState};
+use device::{Error, PairingCode};
 use rpassword::ConfigBuilder;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::{consts::SIGINT, flag, low_level};
 use zeroize::Zeroizing;
 
-use crate::{
-    arguments::{PinSource, Secret},
-    failure::Failure,
-};
+use crate::{arguments::Secret, failure::Failure};
 
 /// No secret is longer.
-const LONGEST: usize = 64;
+const LONGEST: usize = 256;
 
-type Text = Zeroizing<String>;
+pub(crate) type Text = Zeroizing<String>;
 
 /// What is in this program's memory never gets into a file, should it crash.
 pub(crate) fn leave_no_core() {
@@ -33,14 +30,13 @@ pub(crate) fn leave_no_core() {
     }
 }
 
-/// The PIN, from where it was said, or from a person who is told how many tries there are.
-pub(crate) fn pin(source: &PinSource, device: &str, state: PinState) -> Result<Pin, Failure> {
-    let text = match (&source.pin_env, source.pin_fd) {
-        (Some(variable), _) => from_variable(variable)?,
-        (None, Some(number)) => from_descriptor(number)?,
-        (None, None) => ask(&pin_question(device, state)?)?,
-    };
-    Pin::new(text.as_bytes()).map_err(|error| Error::Card(error).into())
+/// A secret of any kind, from where it was said, or from a person.
+pub(crate) fn text(variable: Option<&str>, descriptor: Option<u32>, question: &str) -> Result<Text, Failure> {
+    match (variable, descriptor) {
+        (Some(variable), _) => from_variable(variable),
+        (None, Some(number)) => from_descriptor(number),
+        (None, None) => ask(question),
+    }
 }
 
 /// The pairing code, from where it was said, or from a person.
@@ -51,16 +47,6 @@ pub(crate) fn code(said: Option<Secret>, device: &str) -> Result<PairingCode, Fa
         Some(Secret(text)) => text,
     };
     PairingCode::new(text.as_bytes()).map_err(|error| Error::Card(error).into())
-}
-
-fn pin_question(device: &str, state: PinState) -> Result<String, Failure> {
-    let tries = match state {
-        PinState::Blocked | PinState::Tries(0) => return Err(Error::Card(CardError::Blocked).into()),
-        PinState::Tries(1) => " (the last try)".to_owned(),
-        PinState::Tries(tries) => format!(" ({tries} tries left)"),
-        _ => String::new(),
-    };
-    Ok(format!("PIN of {device}{tries}: "))
 }
 
 /// Asks at the terminal, wherever standard input and output lead.
@@ -101,29 +87,22 @@ fn from_standard_input() -> Result<Text, Failure> {
 
 /// The first line, without its end. Whoever writes may go on, and is not waited for.
 fn line(mut from: impl Read) -> io::Result<Text> {
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut byte = Zeroizing::new([0]);
-    while text.len() < LONGEST && from.read(&mut *byte)? == 1 && byte[0] != b'\n' {
-        // Neither PINs nor codes have anything else in them, and will be refused for it.
-        text.push(char::from(byte[0].min(0x7F)));
+    while bytes.len() < LONGEST && from.read(&mut *byte)? == 1 && byte[0] != b'\n' {
+        bytes.push(byte[0]);
     }
-    let whole = text.trim_end_matches('\r').len();
-    text.truncate(whole);
-    if text.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(text) }
+    let text = str::from_utf8(&bytes).map_err(|_| io::ErrorKind::InvalidData)?.trim_end_matches('\r');
+    if text.is_empty() {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    } else {
+        Ok(Zeroizing::new(text.to_owned()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_tries_are_told_before_the_pin_is_asked() {
-        let question = |state| pin_question("X", state).map_err(|failure| failure.kind().0);
-        assert_eq!(question(PinState::Tries(5)), Ok("PIN of X (5 tries left): ".to_owned()));
-        assert_eq!(question(PinState::Tries(1)), Ok("PIN of X (the last try): ".to_owned()));
-        assert_eq!(question(PinState::Verified), Ok("PIN of X: ".to_owned()));
-        assert_eq!(question(PinState::Blocked), Err("pin-blocked"));
-    }
 
     #[test]
     fn one_line_without_its_end() {
@@ -133,7 +112,8 @@ mod tests {
         assert_eq!(read(b"123456").as_deref(), Some("123456"));
         assert_eq!(read(b"\n"), None);
         assert_eq!(read(b""), None);
-        assert_eq!(read(b"12345\xFF").as_deref(), Some("12345\x7F"), "and no digit");
-        assert_eq!(read(&[b'1'; 1000]).map(|text| text.len()), Some(64), "too long for anything");
+        assert_eq!(read(b"12345\xFF"), None, "no text");
+        assert_eq!(read("Schlüssel\n".as_bytes()).as_deref(), Some("Schlüssel"), "as a passphrase may be");
+        assert_eq!(read(&[b'1'; 1000]).map(|text| text.len()), Some(256), "too long for anything");
     }
 }

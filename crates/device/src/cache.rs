@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use link::{Entry, Store};
 use piv::TokenCache;
 
-use crate::{Candidate, Device, Error};
+use crate::{Candidate, Device, Error, uuid};
 
 /// So many digits of a GUID are taken for one; fewer may be part of a name.
 const LEAST_DIGITS: usize = 8;
@@ -127,8 +127,7 @@ impl Kept {
     /// The GUID as in `C4000C4E-5CE4-4D01-8A11-000000000001` (RFC 9562).
     #[must_use]
     pub fn uuid(&self) -> String {
-        let digits = hex(&self.guid).to_uppercase();
-        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+        uuid(&self.guid)
     }
 }
 

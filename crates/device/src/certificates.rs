@@ -1,17 +1,36 @@
-//! The certificates of a device, for people: names by RFC 4514, marks for what has expired or soon will, and export.
+//! The certificates of a device, for people: names by RFC 4514, marks for what has expired or soon will, and export. How
+//! they are made and replaced: `certificates/`.
+
+mod content;
+mod file;
+mod pkcs12;
+mod request;
+mod subject;
 
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use der::{Decode, asn1::AnyRef, pem};
-use piv::{Algorithm, KeyReference, Token};
+use der::{
+    Decode, Encode,
+    asn1::{AnyRef, ObjectIdentifier},
+    pem,
+};
+use piv::{KeyReference, PublicKey, Token};
 use sha2::{Digest, Sha256};
 use x509_cert::{name::RdnSequence, time::Validity};
 
+pub use self::{
+    content::{Administration, Bare, Losses, Rights},
+    file::{Credential, FileError},
+    request::SelfSigned,
+    subject::{Subject, SubjectError},
+};
 use crate::{Device, Error};
 
+/// RFC 8410.
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// "Within a month".
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -37,8 +56,8 @@ pub struct Certificate {
     pub validity: Validity,
     /// What is to be noticed of its validity.
     pub mark: Option<Mark>,
-    /// The algorithm of its key.
-    pub algorithm: Algorithm,
+    /// The kind of its key, as in `RSA-2048`; of one that PIV does not have as in `Ed25519`, or a number.
+    pub algorithm: String,
     /// SHA-256 of the whole certificate.
     pub fingerprint: [u8; 32],
     /// The whole certificate.
@@ -72,12 +91,20 @@ impl Device {
     /// [`Error::Empty`] without a card, [`Error::Card`] when it is removed or is no PIV card. A certificate that cannot
     /// be read is an [`Entry`] like the others.
     pub fn certificates(&mut self, now: SystemTime) -> Result<Vec<Entry>, Error> {
-        let contents = self.contents()?.into_iter();
-        let entry = |(key, read): (_, Result<Arc<_>, _>)| Entry {
-            key,
-            certificate: read.map(|read| shown(&read, now)),
-        };
-        Ok(contents.map(entry).collect())
+        let contents = self.contents()?;
+        let mut entries = Vec::new();
+        for (key, read) in contents {
+            let certificate = match read {
+                Ok(read) => Ok(shown(&read, now)),
+                Err(piv::Error::Unsupported(what)) => {
+                    let der = self.with_token(|token| token.certificate_der(key))?;
+                    der.as_deref().and_then(|der| shown_of_der(der, now)).ok_or(piv::Error::Unsupported(what))
+                }
+                Err(error) => Err(error),
+            };
+            entries.push(Entry { key, certificate });
+        }
+        Ok(entries)
     }
 
     /// The certificate of one key.
@@ -85,15 +112,15 @@ impl Device {
     /// # Errors
     /// [`Error::NoCertificate`], and as for [`Device::certificates`].
     pub fn export(&mut self, key: KeyReference, format: Format) -> Result<Vec<u8>, Error> {
-        let certificate = self.with_token(|token| {
+        let der = self.with_token(|token| {
             token.look()?;
             token.see(key)?;
-            token.certificate(key)
+            token.certificate_der(key)
         })?;
-        let der = &certificate.ok_or(Error::NoCertificate(key))?.der;
+        let der = der.ok_or(Error::NoCertificate(key))?;
         Ok(match format {
-            Format::Der => der.to_vec(),
-            Format::Pem => text(der)?.into_bytes(),
+            Format::Der => der,
+            Format::Pem => text("CERTIFICATE", &der)?.into_bytes(),
         })
     }
 
@@ -133,10 +160,30 @@ fn shown(certificate: &piv::Certificate, now: SystemTime) -> Certificate {
         serial: serial(&certificate.serial),
         validity: certificate.validity,
         mark: mark(&certificate.validity, now),
-        algorithm: certificate.key.algorithm(),
+        algorithm: certificate.key.algorithm().to_string(),
         fingerprint: Sha256::digest(&certificate.der).into(),
         der: certificate.der.clone(),
     }
+}
+
+/// A certificate for a key that PIV does not have.
+fn shown_of_der(der: &[u8], now: SystemTime) -> Option<Certificate> {
+    let tbs = x509_cert::Certificate::from_der(der).ok()?.tbs_certificate;
+    let info = tbs.subject_public_key_info;
+    Some(Certificate {
+        subject: tbs.subject.to_string(),
+        issuer: tbs.issuer.to_string(),
+        serial: hex(tbs.serial_number.as_bytes(), ":"),
+        validity: tbs.validity,
+        mark: mark(&tbs.validity, now),
+        algorithm: match PublicKey::parse(&info.to_der().ok()?) {
+            Ok(key) => key.algorithm().to_string(),
+            Err(_) if info.algorithm.oid == ED25519 => "Ed25519".to_owned(),
+            Err(_) => info.algorithm.oid.to_string(),
+        },
+        fingerprint: Sha256::digest(der).into(),
+        der: der.into(),
+    })
 }
 
 fn mark(validity: &Validity, now: SystemTime) -> Option<Mark> {
@@ -163,9 +210,9 @@ fn hex(bytes: &[u8], between: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
 }
 
-fn text(der: &[u8]) -> Result<String, piv::Error> {
-    pem::encode_string("CERTIFICATE", pem::LineEnding::LF, der)
-        .map_err(|_| piv::Error::Malformed("certificate"))
+/// Text (RFC 7468) with this label.
+fn text(label: &'static str, der: &[u8]) -> Result<String, piv::Error> {
+    pem::encode_string(label, pem::LineEnding::LF, der).map_err(|_| piv::Error::Malformed("certificate"))
 }
 
 #[cfg(test)]

@@ -1,28 +1,63 @@
-//! One device: a reader, the card in it, and what is known of it.
+//! One device: a reader, the card in it, and what is known of it; the key that this card is a part of; or a key without one.
 
 use std::sync::Arc;
 
-use link::{Card, LinkError, Reader, Readers};
-use piv::{Environment, Family, Token, crescendo};
+use link::{Card, HidDevices, LinkError, Reader, Readers};
+use piv::{Environment, Family, PinState, Token, crescendo, crescendo::ChipId};
 
-use crate::{Candidate, Error};
+use crate::{
+    Candidate, Error, KeySide,
+    identity::{Remembered, hex},
+    key_side,
+    offers::{Kind, Standing},
+};
 
 /// What the actions need of a machine.
 #[derive(Clone)]
 pub(crate) struct Seams {
     pub(crate) readers: Arc<dyn Readers>,
+    pub(crate) keys: Option<Arc<dyn HidDevices>>,
     pub(crate) environment: Environment,
 }
 
-/// A reader and what is in it.
+/// A reader and what is in it, a security key, or both where they are one thing.
 pub struct Device {
     seams: Seams,
-    reader: String,
-    atr: Option<Vec<u8>>,
+    /// `None`: there is only the key side.
+    reader: Option<Reader>,
     state: State,
-    id: Option<String>,
-    label: Option<String>,
+    known: Known,
+    chip: Chip,
+    key: Option<KeySide>,
     token: Option<Token>,
+    /// What writes and is unconfirmed may be sent, over whichever connection.
+    pub(crate) unconfirmed: bool,
+}
+
+/// What was last read of a card.
+#[derive(Default)]
+struct Known {
+    guid: Option<[u8; 16]>,
+    serial: Option<String>,
+    label: Option<String>,
+    id: Option<String>,
+    channel: Option<u32>,
+    /// What the card last told of its PIN; `None` until it was read.
+    pin: Option<PinState>,
+    contact: bool,
+    takes_pin: bool,
+    wants_code: bool,
+    managed: bool,
+}
+
+/// Whether the number printed on the card is known.
+#[derive(Default)]
+enum Chip {
+    #[default]
+    Unasked,
+    Known(ChipId),
+    /// The card does not tell.
+    Silent,
 }
 
 /// What is in a reader, as far as is known.
@@ -42,34 +77,75 @@ pub enum State {
     NotPiv,
     /// A card that could not be read, this time.
     Unreadable(piv::Error),
+    /// A security key that is no card, or does not tell which reader is its own.
+    Key,
 }
 
 impl Device {
     pub(crate) fn new(seams: Seams, reader: Reader) -> Self {
         let state = if reader.atr.is_some() { State::Unread } else { State::Empty };
-        let Reader { name, atr, .. } = reader;
-        Self { seams, reader: name, atr, state, id: None, label: None, token: None }
+        let (known, chip) = (Known::default(), Chip::default());
+        Self { seams, reader: Some(reader), state, known, chip, key: None, token: None, unconfirmed: false }
+    }
+
+    /// A device with a key side alone.
+    pub(crate) fn of_key(seams: Seams, key: KeySide) -> Self {
+        let (known, chip) = (Known::default(), Chip::default());
+        Self {
+            seams,
+            reader: None,
+            state: State::Unread,
+            known,
+            chip,
+            key: Some(key),
+            token: None,
+            unconfirmed: false,
+        }
     }
 
     /// What a person calls it: known before anything was read.
     #[must_use]
     pub fn name(&self) -> String {
-        match self.atr().and_then(crescendo::family_text) {
-            Some(family) => format!("Crescendo {family}"),
-            None => without_numbers(&self.reader).to_owned(),
+        match (self.atr().and_then(crescendo::family_text), &self.key, &self.reader) {
+            (Some(family), _, _) => format!("Crescendo {family}"),
+            (None, Some(key), _) => key.name(),
+            (None, None, Some(reader)) => without_numbers(&reader.name).to_owned(),
+            (None, None, None) => String::new(),
         }
     }
 
-    /// The reader it is in.
+    /// The reader it is in; of a key without a card side, where the system has it.
     #[must_use]
     pub fn reader(&self) -> &str {
-        &self.reader
+        match (&self.reader, &self.key) {
+            (Some(reader), _) => &reader.name,
+            (None, Some(key)) => &key.device.path,
+            (None, None) => "",
+        }
+    }
+
+    /// Its reader and what is in that, as they were listed.
+    #[must_use]
+    pub fn stay(&self) -> Option<&Reader> {
+        self.reader.as_ref()
+    }
+
+    /// Whether there is a reader to it, be it empty.
+    #[must_use]
+    pub fn has_card_side(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// The key side, where there is one and it is known to belong to this device.
+    #[must_use]
+    pub fn key_side(&self) -> Option<&KeySide> {
+        self.key.as_ref()
     }
 
     /// The answer to reset of the card, if there is one in the reader.
     #[must_use]
     pub fn atr(&self) -> Option<&[u8]> {
-        self.atr.as_deref()
+        self.reader.as_ref()?.atr.as_deref()
     }
 
     /// What is known so far; [`Device::load`] finds out.
@@ -78,21 +154,61 @@ impl Device {
         &self.state
     }
 
-    /// The device ID: the serial number of the token. Known once loaded.
+    /// The device ID: the number printed on a Crescendo if it is known (20 digits), else the card UUID (32 hexadecimal
+    /// digits); the serial number of a key without a card side. Known once loaded.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.known.id.as_deref()
+    }
+
+    /// The serial number of the token, as PKCS#11 shows it: 16 hexadecimal digits of the card UUID. Known once loaded.
+    #[must_use]
+    pub fn serial(&self) -> Option<&str> {
+        self.known.serial.as_deref()
     }
 
     /// Whose it is, as its first certificate tells. Known once loaded.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
+        self.known.label.as_deref()
+    }
+
+    /// Where it is plugged in: bus (upper byte) and address (lower byte) of the USB device. Of a reader known once loaded.
+    #[must_use]
+    pub fn channel(&self) -> Option<u32> {
+        self.known.channel.or(self.key.as_ref().and_then(|key| key.device.channel))
+    }
+
+    /// What the card told of its PIN when it was last read. Nothing is sent.
+    #[must_use]
+    pub fn seen_pin(&self) -> Option<PinState> {
+        self.known.pin
+    }
+
+    /// Whether it lies on a contactless reader.
+    #[must_use]
+    pub fn is_contactless(&self) -> bool {
+        self.atr().is_some_and(crescendo::is_contactless)
+    }
+
+    /// Whether the card is spoken to through its virtual contact interface. Known once loaded.
+    #[must_use]
+    pub fn has_vci(&self) -> bool {
+        self.known.pin.is_some() && !self.known.contact && self.known.takes_pin && self.is_contactless()
+    }
+
+    /// Whether a card of this state may be asked for what PIV tells.
+    #[must_use]
+    pub fn is_piv(&self) -> bool {
+        matches!(self.state, State::Recognised | State::Factory | State::OtherPiv)
     }
 
     /// Reads what tells the device ID and the state. What has been read is not asked for again.
     pub fn load(&mut self) -> &State {
-        if matches!(self.state, State::Unread | State::Unreadable(_)) {
+        self.load_key_side();
+        if self.reader.is_none() {
+            self.state = State::Key;
+        } else if matches!(self.state, State::Unread | State::Unreadable(_)) {
             self.state = match self.with_token(judge) {
                 Ok(state) => state,
                 Err(Error::Card(piv::Error::NotPiv)) => State::NotPiv,
@@ -101,6 +217,48 @@ impl Device {
             };
         }
         &self.state
+    }
+
+    /// Reads all of it once more: another program, or the last action, may have changed it.
+    pub fn reload(&mut self) -> &State {
+        self.let_go();
+        (self.known, self.chip) = (Known::default(), Chip::default());
+        if let Some(key) = &mut self.key {
+            key.firmware = None;
+        }
+        self.state = if self.atr().is_some() || self.reader.is_none() { State::Unread } else { State::Empty };
+        self.load()
+    }
+
+    /// Ends the connection to the card, which is left as it is: a program that stays connected keeps others from logging
+    /// out when they leave. What is known stays, and the next use connects again.
+    pub fn let_go(&mut self) {
+        self.token = None;
+    }
+
+    fn load_key_side(&mut self) {
+        if let (Some(key), Some(keys)) = (&mut self.key, &self.seams.keys) {
+            key.load(&**keys, &*self.seams.environment.clock);
+            if self.reader.is_none() {
+                self.known.id = key.id();
+            }
+        }
+    }
+
+    /// Looks for the key side of the card that was loaded, and asks it what it is.
+    pub fn find_key_side(&mut self) {
+        if let (None, Some(keys)) = (&self.key, &self.seams.keys) {
+            self.key = key_side::at(self.known.channel, keys);
+        }
+        self.load_key_side();
+    }
+
+    pub(crate) fn take_key_side(&mut self) -> Option<KeySide> {
+        self.key.take()
+    }
+
+    pub(crate) fn set_key_side(&mut self, key: KeySide) {
+        self.key = Some(key);
     }
 
     /// Works with the token, its state read. A connection does not outlive its card: after a removal the next use makes
@@ -113,15 +271,82 @@ impl Device {
             Some(token) => token,
             None => self.open(&self.seams.environment)?,
         };
-        let state = token.state()?;
-        self.id = state.identity.as_ref().and_then(piv::Identity::serial);
-        self.label = state.label.clone();
+        token.permit_unconfirmed(self.unconfirmed);
+        self.take_up(&mut token)?;
         let result = work(&mut token);
         match &result {
-            Err(error) if error.is_removal() => self.state = State::Unread,
+            Err(piv::Error::Managed) => {
+                self.note_managed();
+                self.token = Some(token);
+            }
+            Err(error) if error.is_removal() => (self.state, self.chip) = (State::Unread, Chip::Unasked),
             _ => self.token = Some(token),
         }
         Ok(result?)
+    }
+
+    /// What the card tells of itself, and the number printed on it: that is asked for once.
+    fn take_up(&mut self, token: &mut Token) -> Result<(), Error> {
+        let state = token.state()?;
+        let identity = state.identity.as_ref();
+        self.known.guid = identity.and_then(piv::Identity::guid);
+        self.known.serial = identity.and_then(piv::Identity::serial);
+        self.known.label = state.label.clone();
+        self.known.pin = Some(state.pin);
+        self.known.wants_code = state.discovery.as_ref().is_some_and(piv::Discovery::wants_pairing_code);
+        self.known.channel = token.reader_channel();
+        (self.known.contact, self.known.takes_pin) = (token.is_contact(), token.takes_pin());
+        let guid = self.known.guid.filter(|_| token.is_contact() || token.has_vci());
+        let chip = self.chip_id(token, guid);
+        self.known.id = chip.map(|chip| chip.to_string()).or(self.known.guid.as_ref().map(hex));
+        Ok(())
+    }
+
+    /// The right PIN gave no right to administer it: that is remembered until what is kept of the card is cleared.
+    fn note_managed(&mut self) {
+        self.known.managed = true;
+        if let Some(guid) = self.known.guid {
+            let store = &*self.seams.environment.store;
+            Remembered { managed: true, ..Remembered::load(store, &guid) }.save(store, &guid);
+        }
+    }
+
+    /// What decides what can be done with it, as far as the card was read.
+    pub(crate) fn standing(&self) -> Standing {
+        let Known { pin, contact, takes_pin, wants_code, managed, .. } = self.known;
+        let atr = self.atr().unwrap_or_default();
+        Standing {
+            kind: Kind::of(&self.state),
+            family: Family::of(atr),
+            is_key: crescendo::family_text(atr).is_some_and(|text| text.ends_with("KEY")),
+            pin: pin.unwrap_or(PinState::Absent),
+            contact,
+            takes_pin,
+            wants_code,
+            managed,
+            blank: self.known.id.is_none() && self.known.serial.is_none() && self.known.label.is_none(),
+            updatable: self.key.as_ref().map(KeySide::is_updatable),
+        }
+    }
+
+    /// The number of the chip, as it is known, remembered, or told now. What is remembered of a GUID counts where that
+    /// cannot be copied from the air.
+    fn chip_id(&mut self, token: &mut Token, guid: Option<[u8; 16]>) -> Option<ChipId> {
+        if matches!(self.chip, Chip::Unasked) {
+            let store = &*self.seams.environment.store;
+            let remembered = guid.map(|guid| Remembered::load(store, &guid)).unwrap_or_default();
+            self.known.managed = remembered.managed;
+            self.chip = match remembered.chip {
+                Some(chip) => Chip::Known(chip),
+                None => ask_chip(token),
+            };
+            if let (Chip::Known(chip), Some(guid)) = (&self.chip, guid)
+                && remembered.chip.is_none()
+            {
+                Remembered { chip: Some(*chip), ..remembered }.save(store, &guid);
+            }
+        }
+        if let Chip::Known(chip) = self.chip { Some(chip) } else { None }
     }
 
     /// The same over a connection of its own, in another environment than the usual one.
@@ -146,10 +371,10 @@ impl Device {
 
     /// A connection of its own to the card.
     pub(crate) fn connect(&self) -> Result<Box<dyn Card>, Error> {
-        let Some(atr) = &self.atr else {
-            return Err(Error::Empty { reader: self.reader.clone() });
+        let Some(atr) = self.atr() else {
+            return Err(Error::Empty { reader: self.reader().to_owned() });
         };
-        let card = self.seams.readers.connect(&self.reader).map_err(piv::Error::Link)?;
+        let card = self.seams.readers.connect(self.reader()).map_err(piv::Error::Link)?;
         if card.atr() != atr {
             return Err(piv::Error::Link(LinkError::Removed).into());
         }
@@ -157,7 +382,8 @@ impl Device {
     }
 
     pub(crate) fn candidate(&self) -> Candidate {
-        Candidate { name: self.name(), id: self.id.clone(), reader: self.reader.clone() }
+        let id = self.id().map(str::to_owned);
+        Candidate { name: self.name(), id, reader: self.reader().to_owned() }
     }
 }
 
@@ -169,6 +395,18 @@ fn judge(token: &mut Token) -> Result<State, piv::Error> {
         (_, Some(_)) => State::Recognised,
         (_, None) => State::Factory,
     })
+}
+
+/// Asks a Crescendo for the number of its chip, if nobody is logged in; other cards are not asked.
+fn ask_chip(token: &mut Token) -> Chip {
+    if token.family() == Family::Standard {
+        return Chip::Silent;
+    }
+    match token.aside(crescendo::read_chip_id) {
+        Ok(Some(Some(chip))) => Chip::Known(chip),
+        // Or somebody is logged in: another time.
+        Ok(Some(None) | None) | Err(_) => Chip::Silent,
+    }
 }
 
 /// A reader's name as PC/SC gives it, without the numbers of reader and slot at its end (` 00 00`).

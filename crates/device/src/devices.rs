@@ -2,10 +2,10 @@
 
 use std::{mem, sync::Arc};
 
-use link::Readers;
+use link::{HidDevices, Readers};
 use piv::Environment;
 
-use crate::{Candidate, Device, Error, State, device::Seams};
+use crate::{Candidate, Device, Error, KeySide, State, device::Seams};
 
 /// The devices of a machine.
 pub struct Devices {
@@ -16,31 +16,57 @@ impl Devices {
     /// The devices these readers lead to.
     #[must_use]
     pub fn new(readers: Arc<dyn Readers>, environment: Environment) -> Self {
-        Self { seams: Seams { readers, environment } }
+        Self { seams: Seams { readers, keys: None, environment } }
     }
 
-    /// Every reader with what is in it, empty ones too. No card is asked for anything: what a device is called is known
-    /// at once, and [`Device::load`] tells the rest, one device at a time or all at once.
+    /// And the key sides of security keys, among these HID devices.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Arc<dyn HidDevices>) -> Self {
+        self.seams.keys = Some(keys);
+        self
+    }
+
+    /// Every reader with what is in it, empty ones too, and every security key. Nothing is asked of any: what a device is
+    /// called is known at once, and [`Device::load`] tells the rest, one device at a time or all at once. After that
+    /// [`join`](crate::join) makes one of the two sides of a key.
     ///
     /// # Errors
     /// [`Error::Link`] when the readers could not be asked. None at all is an empty list.
     pub fn list(&self) -> Result<Vec<Device>, Error> {
+        let mut devices = self.cards()?;
+        devices.extend(self.keys());
+        Ok(devices)
+    }
+
+    /// Every security key, as a device of its own.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Device> {
+        let keys = self.seams.keys.as_ref().map(|keys| KeySide::list(&**keys)).unwrap_or_default();
+        keys.into_iter().map(|key| Device::of_key(self.seams.clone(), key)).collect()
+    }
+
+    /// Every reader with what is in it, empty ones too.
+    ///
+    /// # Errors
+    /// As [`Devices::list`].
+    pub fn cards(&self) -> Result<Vec<Device>, Error> {
         let readers = self.seams.readers.list().map_err(Error::Link)?;
         Ok(readers.into_iter().map(|reader| Device::new(self.seams.clone(), reader)).collect())
     }
 
-    /// The device that goes by this ID, name or reader, whole or in part; without a name, the only one there is. A
+    /// The device with a card side that goes by this ID, name or reader, whole or in part; without a name, the only one there is. A
     /// device named by its reader or its own name is found without disturbing any other.
     ///
     /// # Errors
     /// [`Error::Ambiguous`] when several fit, [`Error::NoSuchDevice`], [`Error::Empty`], [`Error::NoCard`] or
     /// [`Error::NoReader`] when none does, [`Error::Link`].
     pub fn select(&self, wanted: Option<&str>) -> Result<Device, Error> {
-        let devices = self.list()?;
-        if devices.is_empty() {
-            return Err(Error::NoReader);
-        }
+        let devices = self.cards()?;
         match wanted {
+            Some(wanted) if self.keys().iter().any(|key| is_key(key, wanted)) => {
+                Err(Error::NoCardSide { wanted: wanted.to_owned() })
+            }
+            _ if devices.is_empty() => Err(Error::NoReader),
             Some(wanted) => named(devices, wanted),
             None => only(devices),
         }
@@ -57,7 +83,7 @@ fn named(mut devices: Vec<Device>, wanted: &str) -> Result<Device, Error> {
     }
     devices.iter_mut().for_each(load);
     let known = |device: &Device, fits: fn(&str, &str) -> bool| {
-        [device.id(), device.label()].into_iter().flatten().any(|text| fits(text, wanted))
+        [device.id(), device.serial(), device.label()].into_iter().flatten().any(|text| fits(text, wanted))
     };
     if let Some(device) = pick(&mut devices, |device| known(device, same))? {
         return Ok(device);
@@ -70,6 +96,12 @@ fn named(mut devices: Vec<Device>, wanted: &str) -> Result<Device, Error> {
         wanted: wanted.to_owned(),
         candidates: candidates(&mut devices),
     })
+}
+
+/// Whether a security key is meant, by where the system has it or by its USB serial number: as a device without a card side.
+fn is_key(device: &Device, wanted: &str) -> bool {
+    let usb = device.key_side().and_then(|key| key.device.serial.as_deref());
+    device.reader() == wanted || usb.is_some_and(|serial| same(serial, wanted))
 }
 
 /// Of several cards, the only one with the PIV application.

@@ -1,8 +1,10 @@
 //! Everything worth knowing of one device, without its PIN.
 
-use piv::{Algorithm, Discovery, KeyReference, PinReference, PinState, crescendo};
+use piv::{
+    Algorithm, Discovery, Family, KeyReference, PinReference, PinState, crescendo, crescendo::Overview,
+};
 
-use crate::{Device, Error};
+use crate::{Device, Error, Offer};
 
 /// What a device tells of itself.
 #[derive(Debug)]
@@ -19,8 +21,10 @@ pub struct Info {
     pub family: Option<String>,
     /// Whether it lies on a contactless reader.
     pub contactless: bool,
-    /// The device ID: the serial number of the token.
+    /// The device ID: see [`Device::id`].
     pub id: Option<String>,
+    /// The serial number of the token, as PKCS#11 shows it.
+    pub serial: Option<String>,
     /// The card UUID.
     pub guid: Option<[u8; 16]>,
     /// When the card expires, as `YYYY-MM-DD`.
@@ -33,6 +37,10 @@ pub struct Info {
     pub vci: bool,
     /// The keys with a certificate.
     pub keys: Vec<Key>,
+    /// What a Crescendo tells beside PIV; `None` on other cards, over contactless, and where somebody is logged in.
+    pub overview: Option<Overview>,
+    /// What can be done with it, and why not what cannot.
+    pub offers: Vec<Offer>,
 }
 
 /// A key with a certificate.
@@ -58,7 +66,11 @@ impl Device {
                 algorithm: read.map(|certificate| certificate.key.algorithm()),
             })
             .collect();
+        let overview = self.overview()?;
+        self.find_key_side();
+        self.load();
         let (name, reader) = (self.name(), self.reader().to_owned());
+        let (id, offers) = (self.id().map(str::to_owned), self.offers());
         self.with_token(|token| {
             let atr = token.atr().to_vec();
             let state = token.state()?;
@@ -70,7 +82,8 @@ impl Device {
                 family: crescendo::family_text(&atr).map(str::to_owned),
                 contactless: crescendo::is_contactless(&atr),
                 atr,
-                id: identity.and_then(piv::Identity::serial),
+                id,
+                serial: identity.and_then(piv::Identity::serial),
                 guid: identity.and_then(piv::Identity::guid),
                 expiry: identity.and_then(|identity| date(identity.expiry()?)),
                 pin: state.pin,
@@ -80,7 +93,29 @@ impl Device {
                     .map_or(PinReference::Application, Discovery::pin_reference),
                 vci: state.discovery.as_ref().is_some_and(Discovery::vci),
                 keys,
+                overview,
+                offers,
             })
+        })
+    }
+
+    /// What the card tells beside PIV; `None` where somebody is logged in, and over contactless. A card that is no Crescendo
+    /// is sent nothing but SELECT.
+    ///
+    /// # Errors
+    /// As [`Device::info`].
+    pub fn look_around(&mut self) -> Result<Option<Overview>, Error> {
+        self.with_token(|token| {
+            let family = token.family();
+            token.aside(|card| crescendo::overview(card, family))
+        })
+    }
+
+    /// What a Crescendo tells beside PIV, where nobody is logged in.
+    fn overview(&mut self) -> Result<Option<Overview>, Error> {
+        self.with_token(|token| match token.family() {
+            Family::Standard => Ok(None),
+            family => token.aside(|card| crescendo::overview(card, family)),
         })
     }
 }

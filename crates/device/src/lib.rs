@@ -6,24 +6,53 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
+mod authenticate;
 mod cache;
 mod certificates;
+mod crockford;
 mod device;
 mod devices;
 pub mod doctor;
 mod error;
 pub mod firmware;
+pub mod helpdesk;
+mod identity;
 mod info;
+mod key_side;
+mod offers;
+mod otp;
 mod pairing;
+mod personalize;
+mod pin;
+mod policy;
+mod puk;
+mod recycle;
+mod unblock;
 
 pub use cache::{Cache, Kept};
-pub use certificates::{Certificate, Entry, Format, Mark};
+pub use certificates::{
+    Administration, Bare, Certificate, Credential, Entry, FileError, Format, Losses, Mark, Rights,
+    SelfSigned, Subject, SubjectError,
+};
 pub use device::{Device, State};
 pub use devices::Devices;
 pub use error::{Candidate, Error};
+pub use identity::uuid;
 pub use info::{Info, Key, purpose};
+pub use key_side::{KeySide, join};
+pub use offers::{Action, Offer, WhyNot};
+pub use otp::{BUTTON_POLL, BUTTON_TIME, BadSeed, Seed};
 pub use pairing::{Forgotten, Interface, Next, Pairing, Retrieved, Signer};
+pub use personalize::{Personalized, Plan};
+pub use pin::{Challenged, PinStatus, Ways};
 pub use piv::{
-    Algorithm, Environment, Error as CardError, KeyReference, MessagingPolicy, PairingCode, Pin,
-    PinReference, PinState,
+    AdministrationKey, Algorithm, Authority, Challenge, Cryptogram, Environment, Error as CardError,
+    KeyReference, ManagementKey, MessagingPolicy, OtpConfiguration, OtpHash, OtpKind, OtpRequest, OtpSlot,
+    PairingCode, Pin, PinPolicy, PinReference, PinState, PrivateKey, PublicKey, PukState, XauthKey,
+    channel::Suite,
+    crescendo::{Application, Overview},
 };
+pub use policy::{LocalPolicy, PinRules, Refusal};
+pub use puk::{Puk, PukCode};
+pub use recycle::{Contents, Passkeys, RecycleRight, Recycling};

@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use link::{LinkError, PairingCodes};
-use piv::{Discovery, Environment, Identity, PairingCode, Pin, PinState, Token, crescendo};
+use piv::{Discovery, Environment, Identity, PairingCode, Pin, PinState, Token, channel::Suite, crescendo};
 
 use crate::{Device, Error};
 
@@ -64,6 +64,8 @@ pub struct Pairing {
     pub contactless: bool,
     /// It says that it has the virtual contact interface.
     pub vci: bool,
+    /// The cipher suite of its secure messaging. `None`: it has none.
+    pub suite: Option<Suite>,
     /// It says that it asks for a pairing code there.
     pub wants_code: bool,
     /// A code of it is kept for this login session. Whether it is the right one is found out when it is used.
@@ -193,11 +195,13 @@ impl Device {
             let state = token.state()?;
             let card = state.identity.as_ref().and_then(Identity::guid).map(name);
             let discovery = state.discovery;
+            let suite = token.suite()?;
             Ok(Pairing {
                 interface: interface(token),
                 problem: token.barred().map(|why| why.to_string()),
                 contactless: crescendo::is_contactless(token.atr()),
                 vci: discovery.is_some_and(|discovery| discovery.vci()),
+                suite,
                 wants_code: discovery.as_ref().is_some_and(Discovery::wants_pairing_code),
                 kept: card.as_ref().is_some_and(|card| is_kept(&*environment.codes, card)),
                 learnt: card.as_ref().is_some_and(|card| environment.signers.load(card).is_some()),

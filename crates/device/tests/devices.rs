@@ -6,7 +6,7 @@ use std::{
 };
 
 use crescendo_device::{
-    Algorithm, Candidate, CardError, Device, Devices, Error, Format, KeyReference, Mark, PinState, State,
+    Candidate, CardError, Device, Devices, Error, Format, KeyReference, Mark, PinState, State,
 };
 use piv::Environment;
 use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
@@ -50,8 +50,13 @@ fn each_appears_at_once_and_its_content_follows() {
     assert!(matches!(list[0].load(), State::Recognised));
     assert!(matches!(list[1].load(), State::OtherPiv));
     assert!(matches!(list[2].load(), State::Empty));
-    assert_eq!(list[0].id(), Some("8A11000000000001"));
-    assert_eq!(list[1].id(), Some("8A11000000000002"));
+    assert_eq!(list[0].id(), Some("47900503708900123456"), "as it is printed");
+    assert_eq!(
+        list[1].id(),
+        Some("8007300051494D028A11000000000002"),
+        "nothing is printed on it that it would tell"
+    );
+    assert_eq!(list[1].serial(), Some("8A11000000000002"));
     assert_eq!(list[2].id(), None);
 
     let before = key.counts();
@@ -63,9 +68,9 @@ fn each_appears_at_once_and_its_content_follows() {
 fn a_crescendo_as_delivered_is_in_factory_state() {
     let (_, _, mut device) = one(Personality::blank_key_v3());
     assert!(matches!(device.load(), State::Factory));
-    assert_eq!(device.id(), None);
+    assert_eq!(device.id(), Some("47900503708900123456"));
     let info = device.info().unwrap();
-    assert_eq!((info.id, info.guid, info.keys.len()), (None, None, 0));
+    assert_eq!((info.serial, info.guid, info.keys.len()), (None, None, 0));
     assert!(device.certificates(SystemTime::now()).unwrap().is_empty());
 }
 
@@ -123,8 +128,8 @@ fn what_is_ambiguous_lists_the_candidates() {
         reader: reader.into(),
     };
     let expected = [
-        candidate("Crescendo C4000-KEY", KEY, "8A11000000000001"),
-        candidate("Some Reader", PLAIN, "8A11000000000002"),
+        candidate("Crescendo C4000-KEY", KEY, "47900503708900123456"),
+        candidate("Some Reader", PLAIN, "8007300051494D028A11000000000002"),
     ];
     for wanted in [None, Some("8A11")] {
         match devices(&readers).select(wanted) {
@@ -184,7 +189,7 @@ fn certificates_with_marks() {
         assert_eq!(entries[0].key, KeyReference::PIV_AUTHENTICATION);
         assert!(first.subject.contains("CN="), "{}", first.subject);
         assert!(!first.issuer.is_empty() && !first.serial.is_empty());
-        assert!(matches!(first.algorithm, Algorithm::Rsa2048 | Algorithm::EccP256));
+        assert!(matches!(first.algorithm.as_str(), "RSA-2048" | "P-256"));
         first.validity.not_after.to_system_time()
     };
     let mut mark = |now| device.certificates(now).unwrap()[0].certificate.as_ref().unwrap().mark;

@@ -52,7 +52,7 @@ fn a_card_with_fido_is_listed_and_one_without_is_not() {
     let list = listed(&readers);
     let [Card { name, id, reader, firmware }] = &list[..] else { panic!("{list:?}") };
     assert_eq!((name.as_str(), reader.as_str()), ("Crescendo C4000-KEY", KEY));
-    assert_eq!(id.as_deref(), Some("8A11000000000001"));
+    assert_eq!(id.as_deref(), Some("47900503708900123456"));
     let Firmware::NotSupported { aaguid, version, fido } = firmware else { panic!("{firmware:?}") };
     assert_eq!(aaguid.to_string(), "7991798a-a7f3-487f-98c0-3faf7a458a04");
     assert_eq!((*version, fido.len()), (Some(0x0004_0100), 2));

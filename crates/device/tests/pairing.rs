@@ -7,7 +7,7 @@ use std::sync::{
 
 use crescendo_device::{
     CardError, Device, Devices, Environment, Error, Interface, MessagingPolicy, Next, Pairing, PairingCode,
-    Pin, PinState, Signer,
+    Pin, PinState, Signer, Suite,
 };
 use link::{LinkError, PairingCodes, Readers, Store};
 use piv::Token;
@@ -264,6 +264,7 @@ fn what_is_known_and_what_to_do_next() {
         problem: None,
         contactless: false,
         vci: true,
+        suite: Some(Suite::Cs2),
         wants_code: true,
         kept: false,
         learnt: false,
@@ -303,6 +304,8 @@ fn cards_for_contact_readers_are_told_apart() {
     let desk = desk.contactless();
     let pairing = desk.pairing();
     assert_eq!((pairing.interface, pairing.next()), (Interface::Plain, Next::StayWithContact));
+    let none = Desk::with(|settings| settings.suite = None);
+    assert_eq!(none.pairing().suite, None);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Info {
     pub versions: Vec<String>,
     /// The make and model (member 03).
     pub aaguid: Aaguid,
+    /// Whether a PIN is set (option clientPin of member 04); `None`: it takes none, or does not tell.
+    pub client_pin: Option<bool>,
     /// The version of its firmware, in a numbering of the vendor's (member 0E).
     pub firmware_version: Option<u64>,
     /// What it can do beyond the standard (member 15); a random number each.
@@ -63,6 +65,7 @@ impl Info {
         Ok(Self {
             versions: list(member(0x01), |value| value.as_text().map(str::to_owned))?,
             aaguid: aaguid(member(0x03))?,
+            client_pin: option(member(0x04), "clientPin"),
             firmware_version: member(0x0E).map(number).transpose()?,
             vendor_prototype_config_commands: list(member(0x15), |value| number(value).ok())?,
         })
@@ -72,6 +75,12 @@ impl Info {
 fn aaguid(value: Option<&Value>) -> Result<Aaguid, Error> {
     let bytes = value.and_then(Value::as_bytes).and_then(|bytes| bytes[..].try_into().ok());
     bytes.map(Aaguid).ok_or(Error::Malformed("authenticatorGetInfo has no AAGUID of 16 bytes"))
+}
+
+/// An option that is told; what is none tells nothing.
+fn option(options: Option<&Value>, wanted: &str) -> Option<bool> {
+    let (_, value) = options?.as_map()?.iter().find(|(name, _)| name.as_text() == Some(wanted))?;
+    value.as_bool()
 }
 
 fn number(value: &Value) -> Result<u64, Error> {
@@ -114,7 +123,7 @@ mod tests {
         vec![
             (0x01, Value::Array(vec!["FIDO_2_0".into(), "FIDO_2_1".into()])),
             (0x03, Value::Bytes((0..16).collect())),
-            (0x04, Value::Map(vec![("rk".into(), true.into())])),
+            (0x04, Value::Map(vec![("rk".into(), true.into()), ("clientPin".into(), false.into())])),
             (0x0E, 0x0001_0203.into()),
             (0x15, Value::Array(vec![0x9C4D_1E7A_52B8_F063_u64.into()])),
         ]
@@ -126,6 +135,7 @@ mod tests {
         assert_eq!(info.versions, ["FIDO_2_0", "FIDO_2_1"]);
         assert_eq!(info.aaguid.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
         assert_eq!(info.firmware_version, Some(0x0001_0203));
+        assert_eq!(info.client_pin, Some(false));
         assert_eq!(info.vendor_prototype_config_commands, [0x9C4D_1E7A_52B8_F063]);
     }
 

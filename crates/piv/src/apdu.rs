@@ -129,6 +129,18 @@ impl StatusWord {
     pub const REFERENCE_NOT_FOUND: Self = Self(0x6A88);
     /// Lc or Le is not what the card takes.
     pub const WRONG_LENGTH: Self = Self(0x6700);
+    /// The data field is not what the card takes.
+    pub const WRONG_DATA: Self = Self(0x6A80);
+    /// P1 or P2 is not what the card takes.
+    pub const WRONG_PARAMETERS: Self = Self(0x6A86);
+    /// There is no room for it.
+    pub const NO_MEMORY: Self = Self(0x6A84);
+
+    /// Whether the card does not know this command, or not in this class.
+    #[must_use]
+    pub const fn is_unknown_command(self) -> bool {
+        matches!(self.0, 0x6D00 | 0x6E00)
+    }
 
     /// Tries left: from 63Cx (and 630x of old tokens, but not 6300), and 0 from 6983.
     #[must_use]

@@ -86,6 +86,15 @@ impl Suite {
         [Self::Cs2, Self::Cs7].into_iter().find(|suite| value == [suite.identifier()])
     }
 
+    /// What it is made of, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cs2 => "CS2 (P-256, SHA-256, AES-128)",
+            Self::Cs7 => "CS7 (P-384, SHA-384, AES-256)",
+        }
+    }
+
     /// The algorithm identifier, P1 of key establishment.
     const fn identifier(self) -> u8 {
         match self {

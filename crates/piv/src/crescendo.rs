@@ -1,10 +1,22 @@
-//! What HID adds to PIV, by dialect: which family a token belongs to, by its answer to reset, and which of its keys exist.
+//! What HID adds to PIV, by dialect: which family a token belongs to, by its answer to reset.
 //!
 //! Sources: the ATR table and the detection rule of HID's SDK examples and of pcsc-tools' list. The historical bytes are
-//! plain ASCII. Compared by prefix: keys, FIPS and iCLASS cards carry a suffix. GET PIV PROPERTIES: HID's low-level API
-//! pages, and one measured answer of a Crescendo 2300.
+//! plain ASCII. Compared by prefix: keys, FIPS and iCLASS cards carry a suffix.
 
-use crate::{KeyReference, tlv};
+mod access;
+mod command;
+mod manager;
+pub(crate) mod otp;
+mod overview;
+mod places;
+
+pub use access::Aca;
+pub use command::{Basis, CardCommand};
+pub use manager::{ChipId, free_memory, read_chip_id};
+pub use otp::{OtpConfiguration, OtpHash, OtpKind, OtpSlot, SLOTS as OTP_SLOTS};
+pub use overview::{Application, Overview, overview};
+pub use places::{Content, Place};
+pub(crate) use places::{capacity, occupied, places};
 
 /// Which dialect a token speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,21 +68,6 @@ fn historical_bytes(atr: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::from(t0 & 0x0F))
 }
 
-/// The keys that an answer to GET PIV PROPERTIES shows as generated or injected.
-///
-/// With or without a wrapper 53; a template 51 for each key: 48 its reference, 43 its algorithm, length, and the status of
-/// its private and public half. An empty place still shows an algorithm, so only the status counts.
-pub(crate) fn occupied(properties: &[u8]) -> Vec<KeyReference> {
-    let body = tlv::only(properties, 0x53).unwrap_or(properties);
-    let key = |(tag, template): (u32, &[u8])| {
-        let reference = tlv::find(template, 0x48).filter(|_| tag == 0x51)?;
-        let parameters = tlv::find(template, 0x43)?;
-        let is_occupied = parameters.get(2..4)?.iter().any(|status| *status != 0);
-        KeyReference::from_number(*reference.first()?).filter(|_| is_occupied)
-    };
-    tlv::ber(body).filter_map(key).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,20 +88,6 @@ mod tests {
     fn a_cut_atr_is_no_family() {
         for length in 0..KEY_V3.len() - 1 {
             assert_eq!(family_text(&KEY_V3[..length]).is_some(), length == KEY_V3.len() - 1);
-        }
-    }
-
-    #[test]
-    fn properties_of_both_dialects() {
-        let c4000 = b"\x01\x06\x21\x04\x00\x00\x01\x02\x51\x0A\x48\x01\x9A\x43\x05\x07\x20\x01\x01\x00\x51\x0A\x48\x01\x82\x43\x05\x07\x20\x00\x00\x00";
-        assert_eq!(occupied(c4000), [KeyReference::PIV_AUTHENTICATION]);
-        let block =
-            b"\x51\x15\x47\x03\x5F\xC1\x0D\x26\x01\x01\x48\x01\x82\x43\x04\x07\x20\x00\x81\x42\x02\x75\x07";
-        let mut c2300 = Vec::new();
-        tlv::push(&mut c2300, 0x53, block);
-        assert_eq!(occupied(&c2300), [KeyReference::retired(1).unwrap()]);
-        for length in 0..c4000.len() {
-            let _ = occupied(&c4000[..length]);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use link::LinkError;
 
-use crate::{ChannelError, KeyReference, StatusWord};
+use crate::{Algorithm, ChannelError, KeyReference, StatusWord};
 
 /// An error of the card side. Each prints as one sentence a person can act on.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub enum Error {
     NotLoggedIn,
     /// The card has no such object, key or PIN.
     NotFound,
-    /// The PIN is not 6 to 8 digits; it was not sent.
+    /// The PIN is none: 6 to 8 digits, or what the card takes; it was not sent.
     PinFormat,
     /// What the card answered cannot be what the standard says.
     Malformed(&'static str),
@@ -51,6 +51,39 @@ pub enum Error {
     Input(&'static str),
     /// This token or this build does not do that.
     Unsupported(&'static str),
+    /// Nobody has published that the token takes this command, which writes; it was not sent.
+    Unconfirmed(&'static str),
+    /// What was given is no such key: how one looks. Nothing was sent.
+    KeyFormat(&'static str),
+    /// The key in the card is of another kind than the one given (3DES, AES).
+    KeyKind,
+    /// The card does not accept this management or administration key, or this answer to its challenge.
+    WrongKey,
+    /// The card has no administration key.
+    NoAdministrationKey,
+    /// The challenge that was answered is no longer the card's.
+    ChallengeLost,
+    /// UNLOCK PIN was refused, and so many tries of it are left.
+    UnlockLost {
+        /// Tries left on the card.
+        tries: u8,
+    },
+    /// UNLOCK PIN has no tries left.
+    UnlockSpent,
+    /// The right PIN or key gives no right to this: a management system keeps it to itself.
+    Managed,
+    /// The PIN gives no right to this: the card wants its management key (9B).
+    ManagementKeyNeeded,
+    /// Somebody is logged in, and would be logged out by this.
+    InUse,
+    /// Nobody pressed the button of the key.
+    NoButton,
+    /// The card has no room for it.
+    NoRoom,
+    /// The card has no such kind of key in this place.
+    NoSuchKind(KeyReference, Algorithm),
+    /// What was written is not what is read back.
+    NotAsWritten,
 }
 
 impl Error {
@@ -102,7 +135,9 @@ impl fmt::Display for Error {
             ),
             Self::NotLoggedIn => f.write_str("the PIN has to be entered first"),
             Self::NotFound => f.write_str("not on this card"),
-            Self::PinFormat => f.write_str("a PIN has 6 to 8 digits; it was not sent to the card"),
+            Self::PinFormat => {
+                f.write_str("this can be no PIN of that card, by its length or its characters; it was not sent")
+            }
             Self::Malformed(what) => write!(f, "the card's {what} cannot be read"),
             Self::KeyChanged(key) => {
                 write!(f, "the key {key} is not the one its certificate showed; look at the token again")
@@ -118,6 +153,41 @@ impl fmt::Display for Error {
             Self::Channel(why) => why.fmt(f),
             Self::Input(what) => f.write_str(what),
             Self::Unsupported(what) => write!(f, "{what} is not supported"),
+            Self::Unconfirmed(what) => write!(
+                f,
+                "nobody has published that this token takes {what}, and it writes; it was not sent (--unconfirmed sends it)"
+            ),
+            Self::KeyFormat(how) => write!(f, "{how}; nothing was sent"),
+            Self::KeyKind => f.write_str("the card's key is of another kind (3DES or AES, or of another length)"),
+            Self::WrongKey => f.write_str("the card does not accept this key, or the answer made with it"),
+            Self::NoAdministrationKey => f.write_str(
+                "the card has no administration key, so no help desk can unblock it; whoever knows the PIN can install one",
+            ),
+            Self::ChallengeLost => {
+                f.write_str("the challenge is no longer valid, because the card was used or reset; begin again")
+            }
+            Self::UnlockLost { tries } => write!(f, "the card refuses to be unblocked; {tries} tries of that are left"),
+            Self::UnlockSpent => f.write_str(
+                "the card cannot be unblocked any more: the tries of that are used up, for good",
+            ),
+            Self::Managed => f.write_str(
+                "the device is managed: it keeps this to its credential management system, which is where to do it",
+            ),
+            Self::ManagementKeyNeeded => {
+                f.write_str("the PIN gives no right to change this card: it wants its management key (9B)")
+            }
+            Self::InUse => f.write_str(
+                "another program is logged in at the device, and this would log it out; close that program, or run \
+                 \"crescendo cache forget-pins\"",
+            ),
+            Self::NoButton => f.write_str("the button of the key was not pressed in time"),
+            Self::NoRoom => f.write_str("the card has no room for it"),
+            Self::NoSuchKind(key, algorithm) => {
+                write!(f, "this card has no {algorithm} keys in {key}; choose another kind of key")
+            }
+            Self::NotAsWritten => {
+                f.write_str("the card shows something else than was just written; look at it again")
+            }
         }
     }
 }

@@ -150,6 +150,11 @@ impl<'t> Exchange<'t> {
         Ok(Response { data, status })
     }
 
+    /// Has the card reset when the transaction ends. `false`: this link cannot.
+    pub(crate) fn reset_afterwards(&mut self) -> bool {
+        self.link.reset_afterwards()
+    }
+
     /// Ends the exchange and hands over its trace, to be emitted when the card is free again.
     pub(crate) fn into_trace(self) -> Trace {
         self.trace

@@ -126,6 +126,36 @@ impl Algorithm {
         }
     }
 
+    /// Whether cards of this family have such keys, as far as that is known: HID's lists are closed, the standard's is not.
+    #[must_use]
+    pub fn is_of(self, family: Family) -> bool {
+        match family {
+            Family::C2300 => matches!(self, Self::Rsa2048 | Self::EccP256 | Self::EccP384),
+            Family::C4000 => self != Self::Rsa1024,
+            Family::Standard => true,
+        }
+    }
+
+    /// RSA with a modulus of so many bytes.
+    pub(crate) fn of_modulus(bytes: usize) -> Option<Self> {
+        [Self::Rsa1024, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096]
+            .into_iter()
+            .find(|algorithm| algorithm.field_length() == bytes)
+    }
+
+    /// The algorithm with this identifier. All that was ever used for RSA 4096 is taken: a card tells of its own keys.
+    pub(crate) fn from_identifier(identifier: u8) -> Option<Self> {
+        Some(match identifier {
+            0x06 => Self::Rsa1024,
+            0x07 => Self::Rsa2048,
+            0x05 => Self::Rsa3072,
+            0x04 | 0x16 => Self::Rsa4096,
+            0x11 => Self::EccP256,
+            0x14 => Self::EccP384,
+            _ => return None,
+        })
+    }
+
     /// Whether this is RSA.
     #[must_use]
     pub fn is_rsa(self) -> bool {

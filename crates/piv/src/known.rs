@@ -4,6 +4,8 @@ mod certificates;
 mod looks;
 mod meeting;
 mod stored;
+mod uncertified;
+mod written;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,7 +13,7 @@ use link::{Card, Clock, Store};
 
 use self::{certificates::Certificates, looks::Looks, stored::Stored};
 use crate::{
-    ChannelError, Discovery, Environment, Error, Family, Identity, KeyHistory, KeyReference, ObjectId,
+    ChannelError, Discovery, Environment, Error, Family, Identity, KeyHistory, KeyReference, ObjectId, Pin,
     PinState, StatusWord, TokenCache, apdu::SHORT_COMMAND, crescendo::occupied, login::Login,
     messaging::Access, piv::Piv, tlv,
 };
@@ -208,6 +210,12 @@ impl Known {
     pub(crate) fn replay_login(&mut self, piv: &mut Piv<'_>) -> Result<(), Error> {
         self.heed_forgetting();
         self.login.replay(piv, self.clock.now())
+    }
+
+    /// Lends the kept PIN, by the same rules.
+    pub(crate) fn kept_pin(&mut self, piv: &mut Piv<'_>) -> Result<Pin, Error> {
+        self.heed_forgetting();
+        self.login.kept(piv, self.clock.now())
     }
 
     fn take_up_history(&mut self, history: Option<KeyHistory>) {

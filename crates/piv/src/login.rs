@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use link::LinkError;
 
-use crate::{Error, Pin, PinReference, PinState, pin::Fingerprint, piv::Piv};
+use crate::{Error, Pin, PinPolicy, PinReference, PinState, pin::Fingerprint, piv::Piv};
 
 /// How long a PIN is kept without being needed.
 const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -21,6 +21,10 @@ pub(crate) struct Login {
     state: Option<PinState>,
     user: Option<User>,
     refused: Option<Refused>,
+    /// The PUK that the card refused last.
+    refused_puk: Option<Refused>,
+    /// What the card said a PIN has to look like.
+    pub(crate) policy: Option<PinPolicy>,
     /// The most tries this card ever showed: what it shows again as long as nobody enters a wrong PIN.
     most_tries: Option<u8>,
     /// No PIN is kept.
@@ -42,6 +46,22 @@ struct Refused {
     at: Duration,
 }
 
+impl Refused {
+    fn now(pin: &Pin, retries: u8, at: Duration) -> Option<Self> {
+        Fingerprint::of(pin).map(|fingerprint| Self { fingerprint, retries, at })
+    }
+}
+
+/// Refuses what the card refused moments ago.
+fn again(refused: Option<&Refused>, pin: &Pin, now: Duration) -> Result<(), Error> {
+    match refused {
+        Some(refused) if now.saturating_sub(refused.at) < REFUSED && refused.fingerprint.fits(pin) => {
+            Err(Error::WrongPin { retries: refused.retries })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Login {
     pub(crate) fn new() -> Self {
         Self {
@@ -49,6 +69,8 @@ impl Login {
             state: None,
             user: None,
             refused: None,
+            refused_puk: None,
+            policy: None,
             most_tries: None,
             forgets: false,
             over_the_air: false,
@@ -115,12 +137,27 @@ impl Login {
 
     /// Refuses a PIN that the card refused moments ago, without spending another try on it.
     pub(crate) fn refuse_again(&self, pin: &Pin, now: Duration) -> Result<(), Error> {
-        match &self.refused {
-            Some(refused) if now.saturating_sub(refused.at) < REFUSED && refused.fingerprint.fits(pin) => {
-                Err(Error::WrongPin { retries: refused.retries })
-            }
-            _ => Ok(()),
-        }
+        again(self.refused.as_ref(), pin, now)
+    }
+
+    /// The same of a PUK.
+    pub(crate) fn refuse_puk_again(&self, puk: &Pin, now: Duration) -> Result<(), Error> {
+        again(self.refused_puk.as_ref(), puk, now)
+    }
+
+    /// Learns from the card's verdict on a PUK.
+    pub(crate) fn note_puk(&mut self, puk: &Pin, result: &Result<(), Error>, now: Duration) {
+        self.refused_puk = match result {
+            Err(Error::WrongPin { retries }) => Refused::now(puk, *retries, now),
+            Ok(()) => None,
+            Err(_) => return,
+        };
+    }
+
+    /// A PIN was set without the old one: what was believed of PINs before is over, here too.
+    pub(crate) fn note_new_pin(&mut self) {
+        self.user = None;
+        self.refused = None;
     }
 
     /// From now on this process is logged in, with this PIN.
@@ -170,6 +207,15 @@ impl Login {
     /// # Errors
     /// [`Error::NotLoggedIn`] where no PIN is kept, or someone entered a wrong one; the login itself stays.
     pub(crate) fn replay(&mut self, piv: &mut Piv<'_>, now: Duration) -> Result<(), Error> {
+        let pin = self.kept(piv, now)?;
+        self.send_again(piv, &pin, now)
+    }
+
+    /// The kept PIN, for what wants it again at once, where the card shows no fewer tries than ever before.
+    ///
+    /// # Errors
+    /// As [`Login::replay`].
+    pub(crate) fn kept(&mut self, piv: &mut Piv<'_>, now: Duration) -> Result<Pin, Error> {
         self.touch(now);
         piv.reselect()?;
         let is_safe = match self.ask(piv)? {
@@ -178,10 +224,7 @@ impl Login {
             _ => false,
         };
         let kept = self.user.as_ref().and_then(|user| user.pin.as_ref()).map(Pin::duplicate);
-        match kept {
-            Some(pin) if is_safe => self.send_again(piv, &pin, now),
-            _ => Err(Error::NotLoggedIn),
-        }
+        kept.filter(|_| is_safe).ok_or(Error::NotLoggedIn)
     }
 
     fn send_again(&mut self, piv: &mut Piv<'_>, pin: &Pin, now: Duration) -> Result<(), Error> {
@@ -227,11 +270,7 @@ impl Login {
             Err(Error::WrongPin { retries }) => {
                 self.state = Some(if *retries == 0 { self.blocked() } else { PinState::Tries(*retries) });
                 self.user = None;
-                self.refused = Fingerprint::of(pin).map(|fingerprint| Refused {
-                    fingerprint,
-                    retries: *retries,
-                    at: now,
-                });
+                self.refused = Refused::now(pin, *retries, now);
             }
             Err(Error::Blocked | Error::ContactOnly) => {
                 self.state = Some(self.blocked());

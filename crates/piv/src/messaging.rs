@@ -103,6 +103,11 @@ impl Messaging {
         matches!(self.stage, Stage::New | Stage::Wanted) && !is_open
     }
 
+    /// The cipher suite of the card that was met.
+    pub(crate) fn suite(&self) -> Option<Suite> {
+        self.first.as_ref().map(|(peer, _)| peer.cvc().suite())
+    }
+
     pub(crate) fn channel(&mut self) -> Option<&mut SecureChannel> {
         self.channel.as_mut().filter(|channel| channel.is_open())
     }

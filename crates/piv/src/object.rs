@@ -1,6 +1,11 @@
 //! The data objects of the PIV data model (SP 800-73-5 part 1, chapter 3 and table 3): names, and what is inside.
 
-use std::{fmt, io::Read};
+use std::{
+    fmt,
+    io::{Read, Write},
+};
+
+use flate2::{Compression, write::GzEncoder};
 
 use crate::{Error, KeyReference, PinReference, tlv};
 
@@ -165,6 +170,17 @@ impl KeyHistory {
         };
         Self { on_card: count(0xC1), off_card: count(0xC2) }
     }
+
+    /// The content of the object with these counts, the rest as it is in `before`.
+    pub(crate) fn write(self, before: &[u8]) -> Vec<u8> {
+        let mut content = Vec::new();
+        tlv::push(&mut content, 0xC1, &[self.on_card]);
+        tlv::push(&mut content, 0xC2, &[self.off_card]);
+        let rest = tlv::fields(before).filter(|(tag, _)| !matches!(tag, 0xC1 | 0xC2 | 0xFE));
+        rest.for_each(|(tag, value)| tlv::push(&mut content, tag, value));
+        tlv::push(&mut content, 0xFE, &[]);
+        content
+    }
 }
 
 /// The PIN usage policy (SP 800-73-5 part 1, 3.3.2).
@@ -223,9 +239,23 @@ pub(crate) fn certificate(content: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(der)
 }
 
+/// A certificate container with this certificate, DER, in plain or as gzip.
+pub(crate) fn certificate_container(der: &[u8], compressed: bool) -> Result<Vec<u8>, Error> {
+    let mut content = Vec::with_capacity(der.len() + 16);
+    if compressed {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        let written = gzip.write_all(der).and_then(|()| gzip.finish());
+        tlv::push(&mut content, 0x70, &written.map_err(|_| Error::Input("this cannot be compressed"))?);
+    } else {
+        tlv::push(&mut content, 0x70, der);
+    }
+    tlv::push(&mut content, 0x71, &[compressed.into()]);
+    tlv::push(&mut content, 0xFE, &[]);
+    Ok(content)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
 
     use super::*;
 

@@ -45,9 +45,61 @@ impl Pin {
         &self.0
     }
 
+    /// Whether this is the same PIN.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0[..]).into()
+    }
+
     /// A second copy, for the one place that may remember a PIN.
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+/// What a PIN has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinPolicy {
+    /// The fewest characters, from 4 on.
+    pub min: u8,
+    /// The most characters, up to 8.
+    pub max: u8,
+    /// Digits alone; else any byte but FF.
+    pub digits: bool,
+}
+
+impl PinPolicy {
+    /// Of the standard: 6 to 8 digits (SP 800-73-5 part 2, 2.4.3).
+    pub const STANDARD: Self = Self { min: 6, max: 8, digits: true };
+    /// What any card may have set as its PIN: 4 to 8 bytes.
+    pub const LOOSEST: Self = Self { min: 4, max: 8, digits: false };
+
+    /// What admits all that either of the two admits.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let (min, max) = (self.min.min(other.min), self.max.max(other.max));
+        Self { min, max, digits: self.digits && other.digits }
+    }
+
+    /// Whether such a policy can be.
+    #[must_use]
+    pub fn is_sane(self) -> bool {
+        4 <= self.min && self.min <= self.max && self.max <= 8
+    }
+
+    /// Whether a PIN may look so.
+    #[must_use]
+    pub fn admits(self, text: &[u8]) -> bool {
+        (usize::from(self.min)..=usize::from(self.max)).contains(&text.len())
+            && text.iter().all(|byte| if self.digits { byte.is_ascii_digit() } else { *byte != 0xFF })
+    }
+
+    /// The PIN, if it looks as this wants it.
+    ///
+    /// # Errors
+    /// [`Error::PinFormat`], so that no try is spent on it.
+    pub fn pin(self, text: &[u8]) -> Result<Pin, Error> {
+        if self.is_sane() && self.admits(text) { Ok(Pin::padded(text)) } else { Err(Error::PinFormat) }
     }
 }
 
@@ -88,6 +140,25 @@ pub enum PinState {
     ContactOnly,
     /// The card has no such PIN.
     Absent,
+}
+
+/// What a card tells of its PUK when asked at no cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PukState {
+    /// So many tries are left.
+    Tries(u8),
+    /// No tries are left.
+    Blocked,
+    /// The card does not say; it may have one.
+    Untold,
+    /// It has none.
+    Absent,
+}
+
+impl PukState {
+    pub(crate) fn of_tries(tries: u8) -> Self {
+        if tries == 0 { Self::Blocked } else { Self::Tries(tries) }
+    }
 }
 
 /// The fingerprint of a PIN a card has just refused, good only for recognising the same PIN again.

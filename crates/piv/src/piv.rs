@@ -21,6 +21,8 @@ const VERIFY: u8 = 0x20;
 const CHANGE_REFERENCE_DATA: u8 = 0x24;
 const RESET_RETRY_COUNTER: u8 = 0x2C;
 const GENERAL_AUTHENTICATE: u8 = 0x87;
+/// Of YubiKeys, PivApplet and others: what is known of a key or PIN.
+const GET_METADATA: u8 = 0xF7;
 const GET_DATA: u8 = 0xCB;
 /// Of the Crescendo 4000 dialect, with CLA 80.
 const GET_PIV_PROPERTIES: u8 = 0x56;
@@ -35,7 +37,10 @@ pub struct Piv<'t> {
     exchange: Exchange<'t>,
     family: Family,
     selected: bool,
-    sent_pin: bool,
+    /// Something was sent that is not sent twice.
+    committed: bool,
+    /// The card is reset when the transaction ends.
+    resets: bool,
     /// What SELECT answered in this transaction.
     template: Vec<u8>,
 }
@@ -54,7 +59,7 @@ impl<'t> Piv<'t> {
     /// Assumes that the application is still selected from an earlier transaction. Only for answers that prove
     /// themselves; a refusal means nothing before [`Piv::reselect`].
     pub(crate) fn assumed(exchange: Exchange<'t>, family: Family) -> Self {
-        Self { exchange, family, selected: false, sent_pin: false, template: Vec::new() }
+        Self { exchange, family, selected: false, committed: false, resets: false, template: Vec::new() }
     }
 
     /// Selects the application within this transaction, if that was not done yet. In secure messaging nothing in plain may
@@ -159,9 +164,30 @@ impl<'t> Piv<'t> {
         self.selected
     }
 
-    /// Whether a PIN or PUK was sent in this transaction.
-    pub(crate) fn has_sent_pin(&self) -> bool {
-        self.sent_pin
+    /// From here on nothing is done again because the card was reset in between: a PIN, a proof or a write is on its way.
+    pub(crate) fn commit(&mut self) {
+        self.committed = true;
+    }
+
+    /// Whether a PIN, a proof or a write was sent in this transaction.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.committed
+    }
+
+    /// Has the card reset when the transaction ends, however it ends. `false`: the link cannot.
+    pub(crate) fn reset_afterwards(&mut self) -> bool {
+        self.resets = self.exchange.reset_afterwards();
+        self.resets
+    }
+
+    /// Whether the card is reset when the transaction ends.
+    pub(crate) fn resets(&self) -> bool {
+        self.resets
+    }
+
+    /// Which dialect the card speaks.
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 
     /// Selects the card manager, which ends the application's security state on cards that know no other way.
@@ -170,6 +196,20 @@ impl<'t> Piv<'t> {
         self.exchange.leave_channel();
         let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(CARD_MANAGER.to_vec())).expect(0);
         self.exchange(command).map(drop)
+    }
+
+    /// Selects another application of the card, which ends the login on most. The answer; `None`: there is no such
+    /// application. [`Piv::reselect`] leads back.
+    pub(crate) fn select_other(&mut self, aid: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.selected = false;
+        self.exchange.leave_channel();
+        let command = Command::new(SELECT, 0x04, 0x00).data(Zeroizing::new(aid.to_vec())).expect(0);
+        let response = self.exchange.send(command)?;
+        match response.status {
+            StatusWord::OK => Ok(Some(response.data.to_vec())),
+            StatusWord(0x6A81 | 0x6A82 | 0x6A87 | 0x6D00 | 0x6E00 | 0x6999) => Ok(None),
+            status => Err(Error::refused("SELECT", status)),
+        }
     }
 
     /// GET DATA: the whole answer, wrapper included. `None`: there is no such object, or it is empty.
@@ -221,7 +261,7 @@ impl<'t> Piv<'t> {
     pub fn verify(&mut self, reference: PinReference, pin: &Pin) -> Result<(), Error> {
         self.reselect()?;
         let command = Command::new(VERIFY, 0x00, reference.number());
-        self.sent_pin = true;
+        self.committed = true;
         let response = self.exchange(command.data(Zeroizing::new(pin.bytes().to_vec())))?;
         pin_result("VERIFY", response.status)
     }
@@ -239,6 +279,16 @@ impl<'t> Piv<'t> {
             (StatusWord::REFERENCE_NOT_FOUND, _) => Ok(PinState::Absent),
             _ => Err(Error::refused("VERIFY", status)),
         }
+    }
+
+    /// GET METADATA of the PUK, which many tokens have and which costs nothing: how many tries are left.
+    ///
+    /// # Errors
+    /// Of the link alone.
+    pub(crate) fn puk_tries(&mut self) -> Result<Option<u8>, Error> {
+        let answer = self.exchange(Command::new(GET_METADATA, 0x00, PinReference::Puk.number()).expect(0))?;
+        let tries = tlv::find(&answer.data, 0x06).filter(|_| answer.status == StatusWord::OK);
+        Ok(tries.and_then(|tries| tries.get(1).copied()))
     }
 
     /// VERIFY with P1 = FF: clears the verified state. `false`: this card does not know that form.
@@ -262,7 +312,7 @@ impl<'t> Piv<'t> {
     ) -> Result<(), Error> {
         self.reselect()?;
         let command = Command::new(CHANGE_REFERENCE_DATA, 0x00, reference.number());
-        self.sent_pin = true;
+        self.committed = true;
         let response = self.exchange(command.data(pair(old, new)))?;
         pin_result("CHANGE REFERENCE DATA", response.status)
     }
@@ -272,8 +322,9 @@ impl<'t> Piv<'t> {
     /// # Errors
     /// As [`Piv::verify`], about the PUK.
     pub fn reset_retry_counter(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
+        self.reselect()?;
         let command = Command::new(RESET_RETRY_COUNTER, 0x00, PinReference::Application.number());
-        self.sent_pin = true;
+        self.committed = true;
         let response = self.exchange(command.data(pair(puk, new)))?;
         pin_result("RESET RETRY COUNTER", response.status)
     }

@@ -2,12 +2,12 @@
 
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use der::{
-    Decode,
-    asn1::{ObjectIdentifier, UintRef},
+    Decode, Encode,
+    asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef},
 };
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::BigUint;
-use spki::SubjectPublicKeyInfoRef;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use crate::{Algorithm, Error};
 
@@ -48,6 +48,52 @@ impl PublicKey {
             }
             _ => Err(Error::Unsupported("this kind of key")),
         }
+    }
+
+    /// An RSA key by its numbers, as a card tells them.
+    pub(crate) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
+        let (modulus, exponent) = (number(modulus), number(exponent));
+        let is_whole = modulus.len() == algorithm.field_length() && modulus[0] & 0x80 != 0;
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+        if !is_whole || !is_odd(&modulus) || !is_odd(&exponent) || exponent.len() > modulus.len() {
+            return Err(Error::Malformed("public key"));
+        }
+        Ok(Self::Rsa { modulus, exponent, algorithm })
+    }
+
+    /// A key on a curve by its point, as a card tells it.
+    pub(crate) fn ecc(algorithm: Algorithm, point: &[u8]) -> Result<Self, Error> {
+        if !is_on_curve(algorithm, point) || point.len() != 1 + 2 * algorithm.field_length() {
+            return Err(Error::Malformed("public key"));
+        }
+        Ok(Self::Ecc { point: point.to_vec(), algorithm })
+    }
+
+    /// The SubjectPublicKeyInfo, DER.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for numbers that cannot be written.
+    pub fn info(&self) -> Result<Vec<u8>, Error> {
+        let malformed = |_| Error::Malformed("public key");
+        let (oid, parameters, bits) = match self {
+            Self::Rsa { modulus, exponent, .. } => {
+                let number = |bytes| UintRef::new(bytes).map_err(malformed);
+                let key = rsa::pkcs1::RsaPublicKey {
+                    modulus: number(modulus)?,
+                    public_exponent: number(exponent)?,
+                };
+                (RSA_ENCRYPTION, AnyRef::NULL, key.to_der().map_err(malformed)?)
+            }
+            Self::Ecc { point, algorithm } => {
+                let curve = if *algorithm == Algorithm::EccP384 { &SECP_384_R_1 } else { &SECP_256_R_1 };
+                (ID_EC_PUBLIC_KEY, AnyRef::from(curve), point.clone())
+            }
+        };
+        let info = SubjectPublicKeyInfoRef {
+            algorithm: AlgorithmIdentifierRef { oid, parameters: Some(parameters) },
+            subject_public_key: BitStringRef::from_bytes(&bits).map_err(malformed)?,
+        };
+        info.to_der().map_err(malformed)
     }
 
     /// Its algorithm and size.
@@ -98,13 +144,8 @@ fn rsa(bits: &[u8]) -> Result<PublicKey, Error> {
     let key = rsa::pkcs1::RsaPublicKey::from_der(bits).map_err(|_| Error::Malformed("public key"))?;
     let bytes = |number: UintRef<'_>| number.as_bytes().to_vec();
     let (modulus, exponent) = (bytes(key.modulus), bytes(key.public_exponent));
-    let algorithm = match modulus.len() {
-        128 => Algorithm::Rsa1024,
-        256 => Algorithm::Rsa2048,
-        384 => Algorithm::Rsa3072,
-        512 => Algorithm::Rsa4096,
-        _ => return Err(Error::Unsupported("an RSA key of this size")),
-    };
+    let algorithm =
+        Algorithm::of_modulus(modulus.len()).ok_or(Error::Unsupported("an RSA key of this size"))?;
     Ok(PublicKey::Rsa { modulus, exponent, algorithm })
 }
 
@@ -118,6 +159,11 @@ fn ecc(curve: ObjectIdentifier, point: &[u8]) -> Result<PublicKey, Error> {
         return Err(Error::Malformed("public key"));
     }
     Ok(PublicKey::Ecc { point: point.to_vec(), algorithm })
+}
+
+/// A number without leading zeros.
+fn number(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
 
 fn verifies_p256(point: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {

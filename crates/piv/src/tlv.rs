@@ -54,6 +54,20 @@ pub(crate) fn push(out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
 pub(crate) fn push_header(out: &mut Vec<u8>, tag: Tag, length: usize) {
     let bytes = tag.to_be_bytes();
     out.extend(bytes.into_iter().skip_while(|byte| *byte == 0));
+    push_length(out, length);
+}
+
+/// How many bytes a length takes.
+pub(crate) fn length_of_length(length: usize) -> usize {
+    match length {
+        0..=0x7F => 1,
+        0x80..=0xFF => 2,
+        _ => 3,
+    }
+}
+
+/// Appends a length.
+pub(crate) fn push_length(out: &mut Vec<u8>, length: usize) {
     match length {
         0..=0x7F => out.push(length as u8),
         0x80..=0xFF => out.extend([0x81, length as u8]),

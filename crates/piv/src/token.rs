@@ -4,15 +4,31 @@
 //! reset. Nothing slow happens under a transaction: no hashing, no parsing of certificates before they are needed, no
 //! store, no log.
 
+mod aside;
+mod content;
 mod keys;
+mod otp;
 mod pairing;
 mod pins;
+mod proof;
+mod recovery;
+mod reset;
+mod rights;
+mod setup;
+mod standard;
+mod uncertified;
 
 use std::{sync::Arc, time::Duration};
 
 use link::{Card, LinkError, Transmit};
 
 use self::keys::not_logged_in;
+pub use self::{
+    aside::{Applications, Aside},
+    otp::OtpRequest,
+    setup::{AdministrationKey, Setup},
+    standard::{Installed, StandardSetup},
+};
 use crate::{
     Certificate, Environment, Error, Exchange, Family, KeyReference, ObjectId, crescendo,
     known::{Known, State},
@@ -27,6 +43,10 @@ pub struct Token {
     messaging: Messaging,
     /// SELECT was sent over this connection before, so that it may be left out where the answer proves itself.
     selected: bool,
+    /// The last transaction sent something that is not sent twice.
+    committed: bool,
+    /// What writes and is unconfirmed may be sent.
+    unconfirmed: bool,
 }
 
 /// How a transaction starts.
@@ -44,13 +64,19 @@ impl Token {
     pub fn open(card: Box<dyn Card>, environment: &Environment) -> Self {
         let messaging = Messaging::new(environment, crescendo::is_contactless(card.atr()));
         let known = Known::nothing(&*card, environment, messaging.access());
-        Self { card, known, messaging, selected: false }
+        Self { card, known, messaging, selected: false, committed: false, unconfirmed: false }
     }
 
     /// The card's answer to reset.
     #[must_use]
     pub fn atr(&self) -> &[u8] {
         self.card.atr()
+    }
+
+    /// Where its reader is plugged in: see [`Card::channel`].
+    #[must_use]
+    pub fn reader_channel(&self) -> Option<u32> {
+        self.card.channel()
     }
 
     /// Which dialect it speaks.
@@ -111,6 +137,15 @@ impl Token {
     pub fn certificate(&mut self, key: KeyReference) -> Result<Option<Arc<Certificate>>, Error> {
         self.read_certificates(&[key])?;
         self.known.certificate(key)
+    }
+
+    /// The certificate of a key in DER, whatever kind of key it is for: what cannot be used can be shown and handed out.
+    ///
+    /// # Errors
+    /// As [`Token::read_certificates`]; [`Error::Malformed`] for a container without one.
+    pub fn certificate_der(&mut self, key: KeyReference) -> Result<Option<Vec<u8>>, Error> {
+        self.read_certificates(&[key])?;
+        self.known.certificate_der(key)
     }
 
     /// Whether the certificate of this key was read, or found absent.
@@ -204,20 +239,27 @@ impl Token {
 
     /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between (pcscd lets go of a
     /// card before it resets it, as it does when a program dies that held it), or if the card let go of secure messaging
-    /// (as when another program began its own). Not once a PIN was sent, because nobody knows whether it counted.
+    /// (as when another program began its own). Not once a PIN, a proof or a write was sent, because nobody knows whether it
+    /// counted.
     fn with_piv<T>(
         &mut self,
         start: Start,
         work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut sent_pin = false;
-        let result = self.hold(start, &work, &mut sent_pin);
+        let result = self.hold(start, &work);
         match &result {
             Err(Error::Link(LinkError::Reset)) => self.note_reset(),
             Err(Error::Channel(why)) if why.is_loss() => self.messaging.lose(),
             _ => return result,
         }
-        if sent_pin { result } else { self.hold(start, &work, &mut sent_pin) }
+        if self.committed { result } else { self.hold(start, &work) }
+    }
+
+    /// Whether the last transaction sent something that is not sent twice: a PIN, a proof or a write. If the link failed then,
+    /// nobody knows what became of it.
+    #[must_use]
+    pub fn was_committed(&self) -> bool {
+        self.committed
     }
 
     fn note_reset(&mut self) {
@@ -230,9 +272,9 @@ impl Token {
         &mut self,
         start: Start,
         work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
-        sent_pin: &mut bool,
     ) -> Result<T, Error> {
-        let Self { card, known, messaging, selected } = self;
+        let Self { card, known, messaging, selected, committed, .. } = self;
+        *committed = false;
         known.prepare();
         let mut transaction = card.begin()?;
         if transaction.was_reset {
@@ -254,10 +296,16 @@ impl Token {
             .and_then(|()| known.confirm_identity(&mut piv))
             .and_then(|()| work(known, &mut piv));
         *selected = (*selected || piv.is_selected()) && !piv.is_protected();
-        *sent_pin = piv.has_sent_pin();
+        *committed = piv.is_committed();
         known.note_longest(piv.longest());
+        let resets = piv.resets();
         let traces = [meeting, Some(piv.into_trace())];
         drop(transaction);
+        if resets {
+            known.note_reset();
+            messaging.lose();
+            *selected = false;
+        }
         traces.into_iter().flatten().for_each(|trace| trace.emit());
         known.save();
         result

@@ -26,7 +26,7 @@ const STAY: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A clipboard with text.
-pub(super) trait Clipboard {
+pub(crate) trait Clipboard {
     /// Puts text there.
     fn put(&mut self, text: &str) -> Result<(), Failure>;
 
@@ -38,7 +38,7 @@ pub(super) trait Clipboard {
 }
 
 /// Puts the text there, waits, and takes it away: if it is still there (`true`), and nothing else in its place.
-pub(super) fn lend(clipboard: &mut dyn Clipboard, text: &str, wait: impl FnOnce()) -> Result<bool, Failure> {
+pub(crate) fn lend(clipboard: &mut dyn Clipboard, text: &str, wait: impl FnOnce()) -> Result<bool, Failure> {
     clipboard.put(text)?;
     wait();
     let is_there = clipboard.text().is_some_and(|found| *found == text);
@@ -49,11 +49,11 @@ pub(super) fn lend(clipboard: &mut dyn Clipboard, text: &str, wait: impl FnOnce(
 }
 
 /// Whoever wants the clipboard back before its time.
-pub(super) struct Patience(Arc<AtomicBool>);
+pub(crate) struct Patience(Arc<AtomicBool>);
 
 impl Patience {
     /// From here on Ctrl-C does not end the program, but the wait.
-    pub(super) fn begin() -> Result<Self, Failure> {
+    pub(crate) fn begin() -> Result<Self, Failure> {
         let is_over = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             flag::register(signal, is_over.clone()).map_err(|error| Failure::Clipboard(error.to_string()))?;
@@ -62,7 +62,7 @@ impl Patience {
     }
 
     /// Waits for the time to pass, or for Ctrl-C.
-    pub(super) fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let end = Instant::now() + STAY;
         while Instant::now() < end && !self.0.load(Ordering::Relaxed) {
             sleep(LOOK);
@@ -71,11 +71,11 @@ impl Patience {
 }
 
 /// The clipboard of this desktop, X11 or Wayland.
-pub(super) struct Desktop(arboard::Clipboard);
+pub(crate) struct Desktop(arboard::Clipboard);
 
 impl Desktop {
     /// Finds it.
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(crate) fn open() -> Result<Self, Failure> {
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         if !is_set("WAYLAND_DISPLAY") && !is_set("DISPLAY") {
             return Err(Failure::Clipboard("neither WAYLAND_DISPLAY nor DISPLAY is set".to_owned()));

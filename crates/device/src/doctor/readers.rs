@@ -18,7 +18,7 @@ const POLKIT_ACTIONS: &str = "org.debian.pcsc-lite.";
 
 impl Doctor<'_> {
     pub(super) fn examine_readers(&self) -> Vec<Finding> {
-        let mut devices = match self.devices.list() {
+        let mut devices = match self.devices.cards() {
             Err(error) => {
                 let mut findings = vec![no_service(self.system, &error)];
                 findings.extend(driver::examine(self.system, &[]));
@@ -207,7 +207,7 @@ fn reader(system: &dyn System, device: &mut Device) -> Finding {
     let what = format!("{at}: {}, ATR {atr}", device.name());
     let which = format!("--device {}", quoted(&at));
     match device.state() {
-        State::Empty => Finding::ok("reader", format!("{at}: no card, or none that answers")),
+        State::Empty | State::Key => Finding::ok("reader", format!("{at}: no card, or none that answers")),
         State::NotPiv => {
             let remedy = "opensc-tool --name  # may know it; this program is for PIV cards";
             Finding::warning("reader", format!("{what}: no PIV application"), remedy)
@@ -225,7 +225,11 @@ fn reader(system: &dyn System, device: &mut Device) -> Finding {
         }
         State::Factory => {
             let what = format!("{what}: PIV{}; in factory state", fido(device));
-            Finding::warning("reader", what, "it has to be personalized, by whoever issues it")
+            Finding::warning(
+                "reader",
+                what,
+                format!("crescendo personalize {which}  # or whoever issues it does"),
+            )
         }
         State::Unread | State::Recognised | State::OtherPiv => {
             let applications = format!("{what}: PIV{}", fido(device));
@@ -245,8 +249,7 @@ fn fido(device: &Device) -> &'static str {
 fn pin(device: &mut Device, what: String, which: &str) -> Finding {
     match device.pin_state() {
         Ok(PinState::Blocked) => {
-            let remedy = "pkcs11-tool --module MODULE --login --login-type so --init-pin  # asks for the PUK; or the \
-                          help desk";
+            let remedy = format!("crescendo pin unblock {which}  # with the PUK, or --help-desk");
             Finding::problem("reader", format!("{what}; its PIN is blocked"), remedy)
         }
         Ok(PinState::Tries(1)) => {

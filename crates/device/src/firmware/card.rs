@@ -31,7 +31,7 @@ pub struct Card {
 /// # Errors
 /// [`Error::Link`] when the readers could not be asked. Where no reader service runs there are no cards.
 pub fn cards(devices: &Devices, wanted: Option<&str>) -> Result<Vec<Card>, Error> {
-    let devices = match devices.list() {
+    let devices = match devices.cards() {
         Err(Error::Link(LinkError::NoService)) => return Ok(Vec::new()),
         devices => devices?,
     };
@@ -46,7 +46,7 @@ pub fn cards(devices: &Devices, wanted: Option<&str>) -> Result<Vec<Card>, Error
 fn goes_by(device: &Device, wanted: &str) -> bool {
     let wanted = wanted.to_lowercase();
     let name = device.name();
-    let names = [Some(device.reader()), Some(&name), device.id()];
+    let names = [Some(device.reader()), Some(&name), device.id(), device.serial()];
     !wanted.is_empty() && names.into_iter().flatten().any(|name| name.to_lowercase().contains(&wanted))
 }
 

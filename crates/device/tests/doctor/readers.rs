@@ -49,7 +49,7 @@ fn nobody_is_logged_out_and_no_try_is_spent() {
 #[test]
 fn a_card_in_factory_state_and_one_without_piv() {
     let (machine, _) = with(Personality::blank_key_v3());
-    machine.finds("reader", Verdict::Warning, "in factory state", "personalized");
+    machine.finds("reader", Verdict::Warning, "in factory state", "crescendo personalize");
     let machine = Machine::well();
     machine.readers.plug(KEY);
     machine.finds("reader", Verdict::Ok, "no card", "");

@@ -45,12 +45,18 @@ impl Known {
         if let Some(certificate) = self.certificates.get(&key) {
             return Ok(certificate.clone());
         }
-        let certificate = match self.content(key.certificate()).flatten() {
-            Some(content) => Some(Arc::new(Certificate::parse(&object::certificate(&content)?)?)),
-            None => None,
-        };
+        let der = self.certificate_der(key)?;
+        let certificate = der.map(|der| Certificate::parse(&der).map(Arc::new)).transpose()?;
         self.certificates.insert(key, certificate.clone());
         Ok(certificate)
+    }
+
+    /// The certificate of a key whose container has been read, as it is.
+    pub(crate) fn certificate_der(&self, key: KeyReference) -> Result<Option<Vec<u8>>, Error> {
+        if let Some(status) = self.refusal(key) {
+            return Err(Error::refused("GET DATA", status));
+        }
+        self.content(key.certificate()).flatten().map(|content| object::certificate(&content)).transpose()
     }
 
     /// What is parsed of an object that is another one by now.

@@ -60,6 +60,14 @@ impl Known {
         }
     }
 
+    /// What is stored of this card is of another one.
+    pub(super) fn forget_stored(&mut self) {
+        if let Some(name) = self.stored.name.take() {
+            self.store.remove(&name);
+        }
+        self.forget_everything();
+    }
+
     fn forget_everything(&mut self) {
         self.stored = Stored::default();
         self.cache = TokenCache::default();
@@ -107,7 +115,7 @@ impl Known {
     }
 
     /// Another process has seen that this object is another one by now.
-    fn take_up(&mut self, object: ObjectId) {
+    pub(super) fn take_up(&mut self, object: ObjectId) {
         let content = self.content(object).flatten();
         match object {
             ObjectId::KEY_HISTORY => self.take_up_history(content.map(|content| KeyHistory::parse(&content))),

@@ -1,7 +1,7 @@
 //! The pairing code, and who has signed the card: what it takes to be known over contactless.
 
 use super::{Start, Token};
-use crate::{ChannelError, Error, ObjectId, PairingCode, messaging::Access};
+use crate::{ChannelError, Error, ObjectId, PairingCode, channel::Suite, messaging::Access};
 
 /// Pairing Code Reference Data Container (SP 800-73-5 part 1, 3.3.9): readable over contact, after the PIN.
 const PAIRING_CODE: ObjectId = ObjectId::from_tag(0x5F_C123);
@@ -30,6 +30,18 @@ impl Token {
     #[must_use]
     pub fn has_vci(&self) -> bool {
         self.known.access() == Access::Vci
+    }
+
+    /// The cipher suite of the card's secure messaging, in use or announced by SELECT. `None`: it has none.
+    ///
+    /// # Errors
+    /// As [`Token::state`].
+    pub fn suite(&mut self) -> Result<Option<Suite>, Error> {
+        self.state()?;
+        match self.messaging.suite() {
+            Some(suite) => Ok(Some(suite)),
+            None => self.with_piv(Start::Select, |_, piv| Ok(Suite::announced(piv.template()))),
+        }
     }
 
     /// Whether there is the contact interface.
@@ -84,7 +96,7 @@ impl Token {
     pub fn learn_signer(&mut self) -> Result<bool, Error> {
         self.state()?;
         self.known.demand_contact()?;
-        let Self { card, known, messaging, selected } = self;
+        let Self { card, known, messaging, selected, .. } = self;
         let mut transaction = card.begin()?;
         *selected = false;
         let learnt = messaging.learn_over_contact(&mut *transaction.link, known);

@@ -4,7 +4,10 @@
 use link::LinkError;
 
 use super::{Start, Token};
-use crate::{Error, Pin, PinReference};
+use crate::{
+    Challenge, Cryptogram, Error, Family, Pin, PinPolicy, PinReference, PinState, PukState,
+    crescendo::{Aca, CardCommand},
+};
 
 impl Token {
     /// Logs in with the PIN: 2 APDUs.
@@ -93,7 +96,29 @@ impl Token {
         Ok(alone)
     }
 
-    /// Changes the PIN.
+    /// What the card tells of its PIN, asked now, at no cost.
+    ///
+    /// # Errors
+    /// Of the link.
+    pub fn ask_pin(&mut self) -> Result<PinState, Error> {
+        self.state()?;
+        if !self.known.access().is_full() {
+            return Ok(PinState::Absent);
+        }
+        self.with_piv(Start::Select, |known, piv| known.login.ask(piv))
+    }
+
+    /// Ends what a change of PIN leaves behind: on most cards the new one counts as verified.
+    ///
+    /// # Errors
+    /// Of the link.
+    pub fn forget_verified(&mut self) -> Result<(), Error> {
+        self.with_piv(Start::Select, |known, piv| {
+            if known.login.ask(piv)? == PinState::Verified { known.login.clear(piv) } else { Ok(()) }
+        })
+    }
+
+    /// Changes the PIN. Programs that keep the old one forget it.
     ///
     /// # Errors
     /// As [`Token::login`] for the old one; [`Error::Refused`] with 6A80 for a new one the card does not take.
@@ -107,34 +132,139 @@ impl Token {
             known.login.note(old, &result, known.now());
             result
         })?;
+        self.known.tell_forgetting();
         if was_user {
+            self.known.note_forgetting();
             self.known.login.begin(new, self.known.now());
         }
         Ok(())
     }
 
-    /// Changes the PUK.
+    /// What the card tells of its PUK (81), at no cost. Cards that let nobody ask may have one all the same.
+    ///
+    /// # Errors
+    /// Of the link; [`Error::Unsupported`] over contactless.
+    pub fn puk_state(&mut self) -> Result<PukState, Error> {
+        self.state()?;
+        self.known.demand_contact()?;
+        let family = self.family();
+        self.with_piv(Start::Select, |_, piv| match piv.pin_state(PinReference::Puk) {
+            Ok(PinState::Tries(tries)) => Ok(PukState::Tries(tries)),
+            Ok(PinState::Blocked | PinState::ContactOnly) => Ok(PukState::Blocked),
+            Ok(PinState::Verified) => Ok(PukState::Untold),
+            Ok(PinState::Absent) | Err(Error::Refused { .. }) if family == Family::Standard => {
+                Ok(piv.puk_tries()?.map_or(PukState::Untold, PukState::of_tries))
+            }
+            Ok(PinState::Absent) | Err(Error::Refused { .. }) => Ok(PukState::Absent),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Whether commands are sent that write and of which nobody has published that this token takes them. They are not, until
+    /// this says otherwise.
+    pub fn permit_unconfirmed(&mut self, permit: bool) {
+        self.unconfirmed = permit;
+    }
+
+    /// Changes the PUK. That a Crescendo lets it be changed is unconfirmed.
     ///
     /// # Errors
     /// As [`Token::unblock_pin`].
     pub fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<(), Error> {
-        self.state()?;
-        self.known.demand_contact()?;
-        self.with_piv(Start::Select, |_, piv| piv.change_reference_data(PinReference::Puk, old, new))
+        self.demand_puk(old)?;
+        self.with_piv(Start::Select, |known, piv| {
+            let result = piv.change_reference_data(PinReference::Puk, old, new);
+            known.login.note_puk(old, &result, known.now());
+            result
+        })
     }
 
-    /// Sets a new PIN against the PUK, and starts its tries afresh.
+    /// Sets a new PIN against the PUK, and starts its tries afresh. Programs that keep an old PIN forget it. That a
+    /// Crescendo takes this is unconfirmed.
     ///
     /// # Errors
-    /// [`Error::WrongPin`] and [`Error::Blocked`] about the PUK; [`Error::NotFound`] where the card has none.
+    /// [`Error::WrongPin`] (without another try if the card refused this PUK moments ago) and [`Error::Blocked`] about the PUK;
+    /// [`Error::NotFound`] where the card has none; [`Error::Unconfirmed`].
     pub fn unblock_pin(&mut self, puk: &Pin, new: &Pin) -> Result<(), Error> {
+        self.demand_puk(puk)?;
+        self.with_piv(Start::Select, |known, piv| {
+            let result = piv.reset_retry_counter(puk, new);
+            known.login.note_puk(puk, &result, known.now());
+            result?;
+            known.login.note_new_pin();
+            // The PIN is set, whatever becomes of this.
+            let _ = known.login.ask(piv);
+            Ok(())
+        })?;
+        self.known.tell_forgetting();
+        Ok(())
+    }
+
+    /// Sets a new PIN with the administration key of a Crescendo, and starts its tries afresh: `answer` is what the key makes
+    /// of the card's challenge. A challenge dies with any other command, so the card is held for as long as `answer` takes,
+    /// even if that is a telephone call; then the card is reset, because the answer opens all of its administration.
+    ///
+    /// # Errors
+    /// [`Error::WrongKey`], [`Error::NoAdministrationKey`], [`Error::Unconfirmed`]; [`Error::UnlockLost`],
+    /// [`Error::UnlockSpent`]; of `answer`, after which nothing more is sent.
+    pub fn unlock_pin(
+        &mut self,
+        new: &Pin,
+        answer: impl Fn(&Challenge) -> Result<Cryptogram, Error>,
+    ) -> Result<(), Error> {
         self.state()?;
         self.known.demand_contact()?;
-        self.with_piv(Start::Select, |known, piv| {
-            piv.reset_retry_counter(puk, new)?;
-            known.login.forget_refusal();
-            known.login.ask(piv).map(drop)
-        })
+        let unconfirmed = self.unconfirmed;
+        CardCommand::UnlockPin.permit(self.family(), unconfirmed)?;
+        self.with_piv(Start::Select, |_, piv| {
+            let mut aca = Aca::select(piv)?;
+            let challenge = aca.challenge()?;
+            // Whoever answers is not asked twice.
+            aca.commit();
+            aca.authenticate(&answer(&challenge)?)?;
+            aca.unlock(new, unconfirmed)
+        })?;
+        self.known.login.note_new_pin();
+        self.known.tell_forgetting();
+        // The PIN is set, whatever becomes of this.
+        let _ = self.with_piv(Start::Select, |known, piv| known.login.ask(piv));
+        Ok(())
+    }
+
+    /// What a PIN of this card has to look like: by the standard, or as a Crescendo tells while nobody is logged in to it (it
+    /// would be logged out). `None`: it has not told.
+    ///
+    /// # Errors
+    /// Of the link.
+    pub fn pin_policy(&mut self) -> Result<Option<PinPolicy>, Error> {
+        self.state()?;
+        if self.family() == Family::Standard {
+            return Ok(Some(PinPolicy::STANDARD));
+        }
+        if self.known.login.policy.is_none() && self.is_contact() {
+            self.with_piv(Start::Select, |known, piv| {
+                if known.login.ask(piv)? != PinState::Verified && !piv.is_protected() {
+                    known.login.policy = match Aca::select(piv) {
+                        Ok(mut aca) => aca.properties()?,
+                        Err(Error::Unsupported(_) | Error::Refused { .. }) => None,
+                        Err(error) => return Err(error),
+                    };
+                    piv.reselect()?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(self.known.login.policy)
+    }
+
+    /// Where the PUK may be sent, and was not refused moments ago.
+    fn demand_puk(&mut self, puk: &Pin) -> Result<(), Error> {
+        self.state()?;
+        self.known.demand_contact()?;
+        if self.family() != Family::Standard {
+            CardCommand::Puk.permit(self.family(), self.unconfirmed)?;
+        }
+        self.known.login.refuse_puk_again(puk, self.known.now())
     }
 
     fn verify(&mut self, pin: &Pin) -> Result<(), Error> {

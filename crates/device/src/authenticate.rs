@@ -1,0 +1,60 @@
+//! Authenticating: the PIN is entered once, and holds for what this process does next with the device, by the rules of
+//! [`piv::Token::login`]: never for 9C, and no longer than 15 idle minutes.
+
+use piv::{Pin, PinPolicy, PinState};
+
+use crate::{Device, Error};
+
+impl Device {
+    /// What the card tells of its PIN, asked now. Spends no try.
+    ///
+    /// # Errors
+    /// As [`Device::pin_state`].
+    pub fn lock(&mut self) -> Result<PinState, Error> {
+        self.with_token(piv::Token::ask_pin)
+    }
+
+    /// What an existing PIN of this device may look like, so that no try is spent on what cannot be one.
+    ///
+    /// # Errors
+    /// As [`Device::pin_state`].
+    pub fn entry(&mut self) -> Result<PinPolicy, Error> {
+        self.with_token(|token| {
+            let told = token.pin_policy()?;
+            Ok(match (token.family(), told) {
+                (piv::Family::Standard, _) => PinPolicy::STANDARD,
+                // It may have been set when the policy was another.
+                (_, Some(policy)) => PinPolicy { digits: policy.digits, ..PinPolicy::LOOSEST },
+                (_, None) => PinPolicy::LOOSEST,
+            })
+        })
+    }
+
+    /// Authenticates with the PIN, until [`Device::end_authentication`], removal, or 15 minutes without use.
+    ///
+    /// # Errors
+    /// [`Error::Card`]: a wrong PIN costs a try, unless the card refused the same one moments ago; a blocked one is told.
+    pub fn authenticate(&mut self, pin: &Pin) -> Result<(), Error> {
+        self.with_token(|token| token.login(pin))
+    }
+
+    /// Ends it, here, and on the card unless another program uses that.
+    ///
+    /// # Errors
+    /// As [`Device::pin_state`].
+    pub fn end_authentication(&mut self) -> Result<(), Error> {
+        self.with_token(|token| token.leave().map(drop))
+    }
+
+    /// Finds out whether this is the PIN, and leaves the card as it was: logged out, unless another program had logged in.
+    ///
+    /// # Errors
+    /// As [`Device::authenticate`].
+    pub fn verify_pin(&mut self, pin: &Pin) -> Result<(), Error> {
+        self.with_token(|token| {
+            let was_verified = token.ask_pin()? == PinState::Verified;
+            token.login(pin)?;
+            if was_verified { token.leave().map(drop) } else { token.logout() }
+        })
+    }
+}
