@@ -14,6 +14,7 @@ install_all() {
     put 755 "$command" <"$built/crescendo"
     sed "s|@MODULE@|$module|" "$here/packaging/crescendo.module.in" | put 644 "$registration"
     put 644 "$rule" <"$here/packaging/70-crescendo.rules"
+    install_help "$built/crescendo"
     install_plugin "$built/$plugin_file"
     remove_leftovers
     echo "installed: $module $command $registration $rule"
@@ -29,7 +30,8 @@ install_all() {
 uninstall_all() {
     local file
     places "$1"
-    for file in "$module" "$command" "$registration" "$rule" "$quirk" $(plugins_in "$prefix_plugins"); do
+    for file in "$module" "$command" "$registration" "$rule" "$quirk" "${completions[@]}" $(pages_in "$1") \
+        $(plugins_in "$prefix_plugins"); do
         if [ -e "$root$file" ]; then
             "${as_root[@]}" rm -f "$root$file"
             echo "removed: $file"
@@ -37,7 +39,9 @@ uninstall_all() {
         [ "${file##*/}" != "$plugin_file" ] || "${as_root[@]}" rmdir "$root${file%/*}" 2>/dev/null || true
     done
     # What is left empty of the folders that only we would have made.
-    for file in lib/pkcs11 share/p11-kit/modules share/p11-kit share/fwupd/quirks.d share/fwupd lib/udev/rules.d lib/udev; do
+    for file in lib/pkcs11 share/p11-kit/modules share/p11-kit share/fwupd/quirks.d share/fwupd lib/udev/rules.d lib/udev \
+        share/man/man1 share/man share/{bash-completion/completions,bash-completion,zsh/site-functions,zsh} \
+        share/fish/vendor_completions.d share/fish share; do
         "${as_root[@]}" rmdir "$root$1/$file" 2>/dev/null || true
     done
     ! is_system "$1" || reload_rules
@@ -49,6 +53,28 @@ put() {
     "${as_root[@]}" rm -f "$root$2"
     "${as_root[@]}" tee "$root$2" >/dev/null
     "${as_root[@]}" chmod "$1" "$root$2"
+}
+
+# install_help COMMAND: the pages of man(1) and what shells complete, which the command writes itself.
+install_help() {
+    local pages page shell shells=(bash zsh fish)
+    pages=$(mktemp -d)
+    "$1" man "$pages" >/dev/null
+    for page in "$pages"/*; do
+        put 644 "$prefix/share/man/man1/${page##*/}" <"$page"
+    done
+    rm -rf "$pages"
+    for shell in "${!shells[@]}"; do
+        "$1" completions "${shells[shell]}" | put 644 "${completions[shell]}"
+    done
+}
+
+# pages_in PREFIX: our pages of man(1).
+pages_in() {
+    local file
+    for file in "$root$1"/share/man/man1/crescendo{,-*}.1; do
+        [ ! -e "$file" ] || echo "${file#"$root"}"
+    done
 }
 
 # install_plugin FILE: only for a fwupd that the plugin knows, as it would refuse any other.
@@ -118,6 +144,8 @@ places() {
     root=${DESTDIR:-} prefix=$1
     module=$1/lib/pkcs11/libcrescendo_pkcs11.so command=$1/bin/crescendo
     rule=$1/lib/udev/rules.d/70-crescendo.rules
+    completions=("$1/share/bash-completion/completions/crescendo" "$1/share/zsh/site-functions/_crescendo"
+        "$1/share/fish/vendor_completions.d/crescendo.fish")
     registration=$1/share/p11-kit/modules/crescendo.module quirk=$1/share/fwupd/quirks.d/crescendo.quirk
     plugin_file=libfu_plugin_crescendo.so prefix_plugins=$1 fwupd=
     if is_system "$1"; then

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use link::{Card, Clock, Entry, LinkError, Store, Transaction, Transmit};
-use piv::{Environment, KeyReference, Pin, Token};
+use piv::{Algorithm, Authority, Environment, KeyReference, Pin, Token};
 
 libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
     let environment = Environment::new(Arc::new(Nothing), Arc::new(Nothing));
@@ -22,6 +22,12 @@ libfuzzer_sys::fuzz_target!(|answers: Vec<Vec<u8>>| {
     }
     let _ = token.look();
     let _ = token.logout();
+    if let Ok(pin) = Pin::new(b"123456") {
+        let _ = (token.places(), token.metadata(KeyReference::DIGITAL_SIGNATURE));
+        let _ = token.generate(&Authority::Pin(&pin), KeyReference::DIGITAL_SIGNATURE, Algorithm::EccP256);
+        let _ = token.recover(KeyReference::PIV_AUTHENTICATION, Some(&pin));
+        let _ = token.write_certificate(&Authority::Pin(&pin), KeyReference::PIV_AUTHENTICATION, Some(&[0x30, 0]));
+    }
 });
 
 struct Script(std::vec::IntoIter<Vec<u8>>);

@@ -83,6 +83,7 @@ the_card_signs() {
     pkcs11 --list-slots >"slots.$1"
     signs_with 9a "$1"
     ssh-keygen -D "$files/libcrescendo_pkcs11.so" >"ssh.$1"
+    crescendo devices --json >"devices.$1"
 }
 
 # signs_with CERTIFICATE WORDS: openssl accepts what 9A signs, by that certificate.

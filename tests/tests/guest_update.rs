@@ -35,6 +35,10 @@ fn firmware_is_updated_through_hidraw_and_the_card_signs_through_ccid() {
         assert_eq!(run.text(listed).lines().count(), 4, "{}", run.text(listed));
     }
 
+    for listed in ["devices.before", "devices.after"] {
+        card_and_key_are_one_device(&run.text(listed));
+    }
+
     steps_of_an_update(&run);
     let resumed = steps(&run.text("resumed.json"));
     assert!(resumed.iter().all(|step| step["step"] != "press-button"), "{resumed:?}");
@@ -44,6 +48,18 @@ fn firmware_is_updated_through_hidraw_and_the_card_signs_through_ccid() {
     assert!(run.text("stopped-early").contains("the key still has its old firmware"));
     assert!(run.text("stopped").contains("run the update again to finish"));
     only_asked_what_it_is(&run.text("other.log"));
+}
+
+/// PC/SC and hidraw tell the same place on the bus. The other key has no card in it, and so no such place.
+fn card_and_key_are_one_device(listed: &str) {
+    let listed: Value = serde_json::from_str(listed).unwrap();
+    let devices = listed["devices"].as_array().unwrap();
+    let keys: Vec<_> = devices.iter().filter(|device| device["key"]["usb"] == "1209:0001").collect();
+    assert_eq!(keys.len(), 2, "{listed:#}");
+    let state = |device: &Value| device["state"].as_str().map(str::to_owned);
+    let joined: Vec<_> = keys.iter().filter(|key| state(key).as_deref() == Some("recognised")).collect();
+    assert_eq!(joined.len(), 1, "{listed:#}");
+    assert!(joined[0]["reader"].as_str().unwrap().starts_with("Virtual Crescendo Key"), "{listed:#}");
 }
 
 fn seen(listed: &str, what: &str, serial: &str) {
