@@ -22,11 +22,11 @@ impl Attributes {
         self.0.iter().map(|(_, value)| value.len()).sum()
     }
 
-    /// What every object of a card has. Nothing here can be changed, copied or destroyed.
+    /// What every object of a card has. Nothing here can be changed or copied; certificates and private keys can be destroyed.
     fn of_class(class: CK_OBJECT_CLASS, label: &str, unique: &str) -> Self {
         Self::of_any(class, label.as_bytes(), unique)
             .flags(true, &[CKA_TOKEN])
-            .flags(false, &[CKA_DESTROYABLE])
+            .flags(matches!(class, CKO_CERTIFICATE | CKO_PRIVATE_KEY), &[CKA_DESTROYABLE])
     }
 
     fn of_any(class: CK_OBJECT_CLASS, label: &[u8], unique: &str) -> Self {
@@ -79,7 +79,7 @@ pub(crate) fn certificate(reference: KeyReference, certificate: &Certificate) ->
     Attributes::of_class(
         CKO_CERTIFICATE,
         &label(reference, CKO_CERTIFICATE),
-        &unique(reference, "certificate", certificate),
+        &unique(reference, "certificate", &certificate.der),
     )
     .flags(false, &[CKA_PRIVATE, CKA_TRUSTED])
     .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
@@ -106,13 +106,15 @@ pub(crate) fn public_key(key: &Key) -> Attributes {
 /// CKO_PRIVATE_KEY, with the public parts too: libp11 and pkcs11-provider ask for them here.
 ///
 /// A PIV card does not tell where a key was made. So CKA_LOCAL is false, and with it, as for an imported key,
-/// CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE: they speak of the time before the card.
+/// CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE: they speak of the time before the card. Only of a key that this process has
+/// had made, and that has no certificate yet, they are known.
 pub(crate) fn private_key(key: &Key) -> Attributes {
     key_attributes(key, CKO_PRIVATE_KEY, "private-key")
         .flags(key.reference.needs_pin(), &[CKA_PRIVATE])
         .flags(key.asks, &[CKA_ALWAYS_AUTHENTICATE])
         .flags(true, &[CKA_SENSITIVE])
-        .flags(false, &[CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED])
+        .flags(key.made_by().is_some(), &[CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE])
+        .flags(false, &[CKA_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED])
         .flags(key.usage.sign, &[CKA_SIGN])
         .flags(key.usage.decrypt, &[CKA_DECRYPT, CKA_UNWRAP])
         .flags(false, &[CKA_SIGN_RECOVER, CKA_DECAPSULATE])
@@ -138,22 +140,22 @@ pub(crate) fn secret_key(handle: CK_OBJECT_HANDLE, wanted: &Wanted, len: usize) 
 
 /// What the two halves share.
 fn key_attributes(key: &Key, class: CK_OBJECT_CLASS, name: &str) -> Attributes {
-    let Key { reference, usage, certificate, .. } = key;
-    let key_type = if certificate.key.algorithm().is_rsa() { CKK_RSA } else { CKK_EC };
+    let Key { reference, usage, .. } = key;
+    let key_type = if key.public().algorithm().is_rsa() { CKK_RSA } else { CKK_EC };
     let mechanisms: Vec<u8> = usage.mechanisms(key_type).flat_map(|row| row.number.to_ne_bytes()).collect();
     let attributes =
-        Attributes::of_class(class, &label(*reference, class), &unique(*reference, name, certificate))
+        Attributes::of_class(class, &label(*reference, class), &unique(*reference, name, key.distinction()))
             .number(CKA_KEY_TYPE, key_type)
-            .number(CKA_KEY_GEN_MECHANISM, CK_ULONG::MAX)
-            .flags(false, &[CKA_LOCAL])
+            .number(CKA_KEY_GEN_MECHANISM, key.made_by().unwrap_or(CK_UNAVAILABLE_INFORMATION))
+            .flags(key.made_by().is_some(), &[CKA_LOCAL])
             .flags(usage.derive, &[CKA_DERIVE])
-            .bytes(CKA_ID, &[id(*reference)])
-            .bytes(CKA_SUBJECT, &certificate.subject)
-            .bytes(CKA_PUBLIC_KEY_INFO, &certificate.public_key_info)
+            .bytes(CKA_ID, &key.id())
+            .bytes(CKA_SUBJECT, key.subject())
+            .bytes(CKA_PUBLIC_KEY_INFO, key.public_info())
             .bytes(CKA_ALLOWED_MECHANISMS, &mechanisms)
             .bytes(CKA_START_DATE, &[])
             .bytes(CKA_END_DATE, &[]);
-    numbers(attributes, &certificate.key)
+    numbers(attributes, key.public())
 }
 
 /// The public numbers of the key.
@@ -175,7 +177,7 @@ pub(crate) fn bits(number: &[u8]) -> usize {
 }
 
 /// The named curve, a DER object identifier.
-fn curve(algorithm: Algorithm) -> &'static [u8] {
+pub(crate) fn curve(algorithm: Algorithm) -> &'static [u8] {
     match algorithm {
         Algorithm::EccP384 => b"\x06\x05\x2B\x81\x04\x00\x22",
         _ => b"\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07",
@@ -193,8 +195,8 @@ fn date(moment: DateTime) -> Vec<u8> {
 }
 
 /// The same text for the same object on the same card, in every process.
-fn unique(reference: KeyReference, name: &str, certificate: &Certificate) -> String {
-    format!("{reference}-{name}-{}", short_fingerprint(&certificate.der))
+fn unique(reference: KeyReference, name: &str, distinction: &[u8]) -> String {
+    format!("{reference}-{name}-{}", short_fingerprint(distinction))
 }
 
 fn short_fingerprint(content: &[u8]) -> String {

@@ -1,12 +1,13 @@
 //! C_Decrypt and its kin.
 
 use cryptoki_sys::*;
+use piv::Token;
 use zeroize::Zeroizing;
 
 use crate::{
     Error, Input, Output, Provider,
     mechanism::{Given, Mechanism},
-    operation::Decrypting,
+    operation::{Decrypting, Sealed},
     output::take,
     session::Session,
     sign::private_key,
@@ -103,7 +104,9 @@ impl Provider {
         let sealed = decrypting.finish()?;
         self.demand_presence(session)?;
         let raw = session.slot.with_token(session.insertion, |token| {
-            token.decipher(sealed.key.reference, sealed.key.public(), &sealed.block, sealed.consent.as_ref())
+            let Sealed { key, block, consent, .. } = &sealed;
+            let decipher = if key.is_bare() { Token::decipher_uncertified } else { Token::decipher };
+            decipher(token, key.reference, key.public(), block, consent.as_ref())
         })?;
         sealed.open(raw)
     }

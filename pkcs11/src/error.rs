@@ -51,6 +51,10 @@ pub enum Error {
     AttributeValue,
     TemplateIncomplete,
     TemplateInconsistent,
+    /// A curve that no PIV card has.
+    Curve,
+    /// No named curve.
+    DomainParameters,
     AlreadyLoggedIn,
     /// The other of user and security officer is.
     OtherLoggedIn,
@@ -138,6 +142,8 @@ fn meaning(function: Function, error: &Error) -> CK_RV {
         Error::AttributeValue => CKR_ATTRIBUTE_VALUE_INVALID,
         Error::TemplateIncomplete => CKR_TEMPLATE_INCOMPLETE,
         Error::TemplateInconsistent => CKR_TEMPLATE_INCONSISTENT,
+        Error::Curve => CKR_CURVE_NOT_SUPPORTED,
+        Error::DomainParameters => CKR_DOMAIN_PARAMS_INVALID,
         Error::AlreadyLoggedIn => CKR_USER_ALREADY_LOGGED_IN,
         Error::OtherLoggedIn => CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
         Error::OfficerLoggedIn => CKR_SESSION_READ_WRITE_SO_EXISTS,
@@ -161,6 +167,27 @@ fn meaning(function: Function, error: &Error) -> CK_RV {
 fn card_meaning(function: Function, error: &piv::Error) -> CK_RV {
     match error {
         error if error.is_removal() => meaning(function, &Error::Removed),
+        // An administration key was given where a PIN is.
+        piv::Error::WrongKey
+        | piv::Error::KeyKind
+        | piv::Error::KeyFormat(_)
+        | piv::Error::NoAdministrationKey
+            if function.takes_pin() =>
+        {
+            CKR_PIN_INCORRECT
+        }
+        piv::Error::WrongKey | piv::Error::KeyKind | piv::Error::ManagementKeyNeeded => {
+            CKR_USER_NOT_LOGGED_IN
+        }
+        piv::Error::Managed => CKR_TOKEN_WRITE_PROTECTED,
+        piv::Error::NoRoom => CKR_DEVICE_MEMORY,
+        piv::Error::NoSuchKind(_, algorithm) if algorithm.is_rsa() => CKR_ATTRIBUTE_VALUE_INVALID,
+        piv::Error::NoSuchKind(..) => CKR_CURVE_NOT_SUPPORTED,
+        // The card has no such place.
+        piv::Error::NotFound if function.writes() => CKR_ATTRIBUTE_VALUE_INVALID,
+        piv::Error::Unsupported(_) | piv::Error::Unconfirmed(_) if function == Function::DestroyObject => {
+            CKR_ACTION_PROHIBITED
+        }
         // The last try is gone with this PIN: a user who types on must learn that now.
         piv::Error::WrongPin { retries: 0 } | piv::Error::Blocked | piv::Error::ContactOnly
             if function.takes_pin() =>
@@ -244,6 +271,17 @@ mod tests {
             piv::Error::KeyChanged(KeyReference::PIV_AUTHENTICATION),
             piv::Error::Input("the input is too long"),
             piv::Error::Unsupported("this curve"),
+            piv::Error::Unconfirmed("INJECT PKI KEY"),
+            piv::Error::WrongKey,
+            piv::Error::KeyKind,
+            piv::Error::KeyFormat("hexadecimal digits"),
+            piv::Error::NoAdministrationKey,
+            piv::Error::Managed,
+            piv::Error::ManagementKeyNeeded,
+            piv::Error::NoRoom,
+            piv::Error::NoSuchKind(KeyReference::PIV_AUTHENTICATION, piv::Algorithm::Rsa4096),
+            piv::Error::NoSuchKind(KeyReference::PIV_AUTHENTICATION, piv::Algorithm::EccP384),
+            piv::Error::NotAsWritten,
         ]);
         errors
     }
@@ -284,6 +322,8 @@ mod tests {
             AttributeValue,
             TemplateIncomplete,
             TemplateInconsistent,
+            Curve,
+            DomainParameters,
             AlreadyLoggedIn,
             OtherLoggedIn,
             OfficerLoggedIn,

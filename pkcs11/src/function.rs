@@ -149,6 +149,8 @@ const NEW_KEY: &[CK_RV] = &[
     CKR_TOKEN_WRITE_PROTECTED,
     CKR_USER_NOT_LOGGED_IN,
 ];
+/// C_CreateObject has these besides.
+const CURVES: &[CK_RV] = &[CKR_CURVE_NOT_SUPPORTED, CKR_DOMAIN_PARAMS_INVALID];
 const DERIVE: &[CK_RV] = &[CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT];
 const UNWRAP: &[CK_RV] = &[
     CKR_BUFFER_TOO_SMALL,
@@ -169,8 +171,15 @@ impl Function {
             Scope::Session => TOKEN.contains(&code) || SESSION.contains(&code),
         };
         let initialised = self.scope() != Scope::Entry && code == CKR_CRYPTOKI_NOT_INITIALIZED;
-        let makes_key = matches!(self, Self::DeriveKey | Self::UnwrapKey) && NEW_KEY.contains(&code);
-        shared || initialised || makes_key || ALWAYS.contains(&code) || self.own().contains(&code)
+        let makes_key = matches!(self, Self::DeriveKey | Self::UnwrapKey | Self::GenerateKeyPair)
+            && NEW_KEY.contains(&code);
+        let names_curve = self == Self::CreateObject && CURVES.contains(&code);
+        shared
+            || initialised
+            || makes_key
+            || names_curve
+            || ALWAYS.contains(&code)
+            || self.own().contains(&code)
     }
 
     /// Whether a PIN is given in the call, so that what is wrong with it can be told.
@@ -183,7 +192,12 @@ impl Function {
         let ends =
             matches!(self, Self::Logout | Self::CloseSession | Self::CloseAllSessions | Self::Finalize);
         let signs = matches!(self, Self::Sign | Self::SignFinal | Self::DeriveKey | Self::UnwrapKey);
-        self.takes_pin() || self.decrypts() || ends || signs
+        self.takes_pin() || self.decrypts() || ends || signs || self.writes()
+    }
+
+    /// Whether it changes what is on the card.
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::CreateObject | Self::DestroyObject | Self::GenerateKeyPair)
     }
 
     /// Whether a new PIN is given.

@@ -1,6 +1,7 @@
 //! What a slot and its token tell of themselves, and the mechanisms.
 
 use cryptoki_sys::*;
+use piv::{Family, crescendo};
 
 use crate::{
     Error, Provider,
@@ -69,8 +70,8 @@ impl Provider {
     /// # Errors
     /// [`Error::NoToken`] for an empty slot.
     pub fn mechanism_list(&self, slot: CK_SLOT_ID) -> Result<Vec<CK_MECHANISM_TYPE>, Error> {
-        self.demand_token(slot)?;
-        Ok(TABLE.iter().map(|row| row.number).collect())
+        let atr = self.demand_token(slot)?;
+        Ok(TABLE.iter().filter(|row| is_offered(row, &atr)).map(|row| row.number).collect())
     }
 
     /// C_GetMechanismInfo.
@@ -82,15 +83,22 @@ impl Provider {
         slot: CK_SLOT_ID,
         number: CK_MECHANISM_TYPE,
     ) -> Result<CK_MECHANISM_INFO, Error> {
-        self.demand_token(slot)?;
-        Mechanism::find(number, 0).map(Mechanism::info)
+        let atr = self.demand_token(slot)?;
+        let row = Mechanism::find(number, 0).ok().filter(|row| is_offered(row, &atr));
+        row.map(|row| row.info(Family::of(&atr))).ok_or(Error::MechanismInvalid)
     }
 
-    fn demand_token(&self, slot: CK_SLOT_ID) -> Result<(), Error> {
+    /// The ATR of the token.
+    fn demand_token(&self, slot: CK_SLOT_ID) -> Result<Vec<u8>, Error> {
         let slot = self.slot(slot)?;
         self.refresh_soon()?;
-        slot.present().map(drop)
+        Ok(slot.present()?.atr().unwrap_or_default().to_vec())
     }
+}
+
+/// Nothing is written over contactless, and so no key is made there.
+fn is_offered(row: &Mechanism, atr: &[u8]) -> bool {
+    !row.makes_keys() || !crescendo::is_contactless(atr)
 }
 
 /// Text as the standard's structures hold it: blanks to the end, cut between characters where it is too long.

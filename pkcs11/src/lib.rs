@@ -10,6 +10,7 @@
 
 pub mod abi;
 mod attributes;
+mod create;
 mod data;
 mod decrypt;
 mod derive;
@@ -18,6 +19,7 @@ mod encrypt;
 mod error;
 mod events;
 mod function;
+mod generate;
 mod hash;
 mod info;
 mod login;
@@ -27,6 +29,7 @@ mod operation;
 mod output;
 mod padding;
 mod provider;
+mod right;
 mod search;
 mod secret;
 mod session;

@@ -3,11 +3,12 @@
 use cryptoki_sys::*;
 use piv::{PairingCode, Pin};
 
-use crate::{Error, Input, Provider, session::Session};
+use crate::{Error, Input, Provider, right::Right, session::Session};
 
 impl Provider {
-    /// C_Login. The security officer's PIN is the PUK: it is kept, and checked by the card when it is first used, because
-    /// asking costs a try.
+    /// C_Login. The security officer's PIN is the PUK, which is kept, and checked by the card when it is first used, because
+    /// asking costs a try; or an administration key in hexadecimal digits, which the card is asked about at once. A user may
+    /// bring such a key, too: the PIN, a colon and the key, for programs that know no security officer.
     ///
     /// # Errors
     /// [`Error::AlreadyLoggedIn`], [`Error::OtherLoggedIn`], [`Error::ReadOnlyExists`]; of the card, the PIN above all.
@@ -19,7 +20,7 @@ impl Provider {
     ) -> Result<(), Error> {
         let session = self.present_session(session)?;
         match user {
-            CKU_USER => login_user(&session, pin),
+            CKU_USER => self.login_user(&session, pin),
             CKU_SO => self.login_officer(&session, pin),
             CKU_CONTEXT_SPECIFIC => consent(&session, pin),
             _ => Err(Error::UserType),
@@ -54,7 +55,7 @@ impl Provider {
             return Err(Error::NotLoggedIn);
         }
         session.slot.with_held(session.insertion, |held| {
-            held.puk = None;
+            (held.officer, held.brought) = (None, None);
             held.token.logout()
         })
     }
@@ -75,7 +76,7 @@ impl Provider {
         session.slot.with_token(session.insertion, |token| token.change_pin(&old, &new))
     }
 
-    /// C_InitPIN: a new PIN against the PUK (RESET RETRY COUNTER).
+    /// C_InitPIN: a new PIN against the PUK (RESET RETRY COUNTER), or by the administration key of a Crescendo (UNLOCK PIN).
     ///
     /// # Errors
     /// [`Error::NotLoggedIn`] when the security officer is not; of the card. A PUK that was refused is forgotten, so that
@@ -87,10 +88,13 @@ impl Provider {
         }
         let new = new_pin(new, Pin::new)?;
         let result = session.slot.with_held(session.insertion, |held| {
-            let puk = held.puk.as_ref().ok_or(piv::Error::NotLoggedIn)?;
-            let result = held.token.unblock_pin(puk, &new);
+            let result = match held.officer.as_ref().ok_or(piv::Error::NotLoggedIn)? {
+                Right::Puk(puk) => held.token.unblock_pin(puk, &new),
+                Right::Xauth(key) => held.token.unlock_pin(&new, |challenge| key.answer(challenge)),
+                Right::Management(_) => Err(piv::Error::Unsupported("setting a PIN with the management key")),
+            };
             if is_refused(&result) {
-                held.puk = None;
+                held.officer = None;
             }
             result
         });
@@ -110,12 +114,50 @@ impl Provider {
         if writable < all {
             return Err(Error::ReadOnlyExists);
         }
-        let puk = Pin::puk(entered.bytes()?)?;
-        session.slot.with_held(session.insertion, |held| {
+        let (text, now) = (entered.bytes()?, self.seams.environment.clock.now());
+        let result = session.slot.with_held(session.insertion, |held| {
             held.token.state()?;
-            held.puk = Some(puk);
+            held.officer = Some(held.admit(text, now, Right::of_officer)?);
             Ok(())
-        })
+        });
+        explain(&result);
+        result
+    }
+
+    fn login_user(&self, session: &Session, entered: &Input<'_>) -> Result<(), Error> {
+        let view = session.slot.view();
+        if view.logged_in {
+            return Err(Error::AlreadyLoggedIn);
+        }
+        if view.officer {
+            return Err(Error::OtherLoggedIn);
+        }
+        let Entered { code, pin, key } = Entered::read(entered.bytes()?)?;
+        let now = self.seams.environment.clock.now();
+        let result = session.slot.with_held(session.insertion, |held| {
+            code.as_ref().map_or(Ok(()), |code| held.token.pair(code))?;
+            // First, so that a wrong one costs nothing, and because some cards end every login with it.
+            let brought = key.map(|key| held.admit(key, now, Right::key)).transpose()?;
+            held.token.login(&pin)?;
+            held.brought = brought;
+            Ok(())
+        });
+        explain(&result);
+        result
+    }
+}
+
+/// A program's dialog has no words for some of what can be wrong.
+pub(crate) fn explain<T>(result: &Result<T, Error>) {
+    use piv::Error::{
+        KeyFormat, KeyKind, Managed, ManagementKeyNeeded, PairingCodeNeeded, Unconfirmed, WrongKey,
+        WrongPairingCode,
+    };
+    let Err(Error::Card(error)) = result else { return };
+    let of_key = matches!(error, KeyFormat(_) | KeyKind | WrongKey);
+    let of_code = matches!(error, PairingCodeNeeded | WrongPairingCode);
+    if of_key || of_code || matches!(error, Managed | ManagementKeyNeeded | Unconfirmed(_)) {
+        tracing::error!("{error}");
     }
 }
 
@@ -123,7 +165,9 @@ fn set_puk(session: &Session, old: &Input<'_>, new: &Input<'_>) -> Result<(), Er
     let (old, new) = (Pin::puk(old.bytes()?)?, new_pin(new, Pin::puk)?);
     let result = session.slot.with_held(session.insertion, |held| {
         held.token.change_puk(&old, &new)?;
-        held.puk = Some(new);
+        if matches!(held.officer, Some(Right::Puk(_))) {
+            held.officer = Some(Right::Puk(new));
+        }
         Ok(())
     });
     note_puk(session, &result);
@@ -145,27 +189,6 @@ fn note_puk(session: &Session, result: &Result<(), Error>) {
     session.slot.change(session.insertion, |view| view.puk_tries = tries);
 }
 
-fn login_user(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
-    let view = session.slot.view();
-    if view.logged_in {
-        return Err(Error::AlreadyLoggedIn);
-    }
-    if view.officer {
-        return Err(Error::OtherLoggedIn);
-    }
-    let (code, pin) = code_and_pin(entered)?;
-    let result = session.slot.with_token(session.insertion, |token| {
-        code.as_ref().map_or(Ok(()), |code| token.pair(code))?;
-        token.login(&pin)
-    });
-    // A program's dialog has no words for this.
-    if let Err(Error::Card(error @ (piv::Error::PairingCodeNeeded | piv::Error::WrongPairingCode))) = &result
-    {
-        tracing::error!("{error}");
-    }
-    result
-}
-
 /// The PIN for one use of a key that asks each time. It stays with the operation it was entered for.
 fn consent(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
     let mut doing = session.doing.lock();
@@ -175,19 +198,33 @@ fn consent(session: &Session, entered: &Input<'_>) -> Result<(), Error> {
     let mut waiting = [signing, decrypting].into_iter().flatten();
     let (_, place) =
         waiting.find(|(key, _)| key.reference.always_authenticates()).ok_or(Error::OperationMissing)?;
-    let (_, pin) = code_and_pin(entered)?;
+    let Entered { pin, .. } = Entered::read(entered.bytes()?)?;
     session.slot.with_token(session.insertion, |token| token.consent(&pin))?;
     *place = Some(pin);
     Ok(())
 }
 
-/// What a person enters into the PIN dialog of any program: the PIN; or, for a card on a contactless reader, its pairing code
-/// first and a colon between them.
-fn code_and_pin(entered: &Input<'_>) -> Result<(Option<PairingCode>, Pin), Error> {
-    let text = entered.bytes()?;
-    match text.iter().position(|byte| *byte == b':') {
-        Some(colon) => Ok((Some(PairingCode::new(&text[..colon])?), Pin::new(&text[colon + 1..])?)),
-        None => Ok((None, Pin::new(text)?)),
+/// What a person enters into the PIN dialog of any program: the PIN; for a card on a contactless reader, its pairing code
+/// first and a colon between them; to write on a card by the standard, the PIN first, a colon, and the management key.
+struct Entered<'e> {
+    code: Option<PairingCode>,
+    pin: Pin,
+    key: Option<&'e [u8]>,
+}
+
+/// The shortest key, in hexadecimal digits; longer than any PIN.
+const SHORTEST_KEY: usize = 32;
+
+impl<'e> Entered<'e> {
+    fn read(text: &'e [u8]) -> Result<Self, Error> {
+        let Some(colon) = text.iter().position(|byte| *byte == b':') else {
+            return Ok(Self { code: None, pin: Pin::new(text)?, key: None });
+        };
+        let (first, second) = (&text[..colon], &text[colon + 1..]);
+        if second.len() >= SHORTEST_KEY {
+            return Ok(Self { code: None, pin: Pin::new(first)?, key: Some(second) });
+        }
+        Ok(Self { code: Some(PairingCode::new(first)?), pin: Pin::new(second)?, key: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of mechanisms: what each is made of, who hashes and who pads. A new mechanism is a new row.
 
 use cryptoki_sys::*;
+use piv::{Algorithm, Family};
 
 use crate::{
     Error,
@@ -19,6 +20,8 @@ pub(crate) enum Kind {
     Ecdsa(Option<Hash>),
     Ecdh,
     AesWrap(AesWrap),
+    RsaKeyPair,
+    EcKeyPair,
 }
 
 /// How a key is wrapped in an AES key.
@@ -73,6 +76,8 @@ pub(crate) static TABLE: &[Mechanism] = &[
     row(CKM_AES_KEY_WRAP, Kind::AesWrap(AesWrap::Plain), CKF_UNWRAP),
     row(CKM_AES_KEY_WRAP_PAD, Kind::AesWrap(AesWrap::Either), CKF_UNWRAP),
     row(CKM_AES_KEY_WRAP_KWP, Kind::AesWrap(AesWrap::Padded), CKF_UNWRAP),
+    row(CKM_RSA_PKCS_KEY_PAIR_GEN, Kind::RsaKeyPair, CKF_GENERATE_KEY_PAIR),
+    row(CKM_EC_KEY_PAIR_GEN, Kind::EcKeyPair, CKF_GENERATE_KEY_PAIR),
     row(CKM_MD5, Kind::Digest(Hash::Md5), CKF_DIGEST),
     row(CKM_SHA_1, Kind::Digest(Hash::Sha1), CKF_DIGEST),
     row(CKM_SHA224, Kind::Digest(Hash::Sha224), CKF_DIGEST),
@@ -89,9 +94,12 @@ impl Mechanism {
     }
 
     /// What C_GetMechanismInfo tells. CKF_HW where the card takes part: pkcs11-tool asks for it (rule R13).
-    pub(crate) fn info(&self) -> CK_MECHANISM_INFO {
+    pub(crate) fn info(&self, family: Family) -> CK_MECHANISM_INFO {
         let (min, max, flags) = match self.key_type() {
             None => (0, 0, 0),
+            Some(CKK_RSA) if self.makes_keys() => {
+                (2048, if Algorithm::Rsa4096.is_of(family) { 4096 } else { 2048 }, CKF_HW)
+            }
             Some(CKK_AES) => (16, 32, 0),
             Some(CKK_RSA) => (1024, 4096, CKF_HW),
             Some(_) => (256, 384, CKF_HW | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS),
@@ -104,7 +112,7 @@ impl Mechanism {
         match self.kind {
             Kind::Digest(_) => None,
             Kind::AesWrap(_) => Some(CKK_AES),
-            Kind::Ecdsa(_) | Kind::Ecdh => Some(CKK_EC),
+            Kind::Ecdsa(_) | Kind::Ecdh | Kind::EcKeyPair => Some(CKK_EC),
             _ => Some(CKK_RSA),
         }
     }
@@ -115,7 +123,13 @@ impl Mechanism {
             Kind::RsaPkcs(hash) | Kind::RsaPss(hash) | Kind::Ecdsa(hash) => hash,
             Kind::Digest(hash) => Some(hash),
             Kind::RsaRaw | Kind::RsaOaep | Kind::Ecdh | Kind::AesWrap(_) => None,
+            Kind::RsaKeyPair | Kind::EcKeyPair => None,
         }
+    }
+
+    /// Whether the card makes keys with it.
+    pub(crate) fn makes_keys(&self) -> bool {
+        self.uses & CKF_GENERATE_KEY_PAIR != 0
     }
 }
 
@@ -196,7 +210,7 @@ mod tests {
         assert!(matches!(Mechanism::find(CKM_ECDSA, CKF_DECRYPT), Err(Error::MechanismInvalid)));
         assert!(matches!(Mechanism::find(CKM_AES_CBC, CKF_SIGN), Err(Error::MechanismInvalid)));
         assert_eq!(
-            Mechanism::find(CKM_RSA_PKCS, CKF_SIGN).unwrap().info().flags,
+            Mechanism::find(CKM_RSA_PKCS, CKF_SIGN).unwrap().info(Family::Standard).flags,
             CKF_HW | CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_UNWRAP
         );
     }

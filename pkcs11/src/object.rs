@@ -19,7 +19,7 @@ pub struct Object {
     pub(crate) class: CK_OBJECT_CLASS,
     /// Hidden until the user logs in.
     pub(crate) private: bool,
-    /// The key of the card that this private or public key object stands for.
+    /// The key of the card that this private or public key object stands for, or that this certificate is of.
     pub(crate) key: Option<Key>,
     /// The key itself, where it is one of a session.
     pub(crate) secret: Option<Secret>,
@@ -34,12 +34,77 @@ pub(crate) struct Key {
     /// Programs have to ask for the PIN before each use. OpenSSH gives such a key up where it cannot ask, so with a
     /// replayed PIN it is not said.
     pub asks: bool,
-    pub certificate: Arc<Certificate>,
+    pub half: Half,
+}
+
+/// Where its public half is from.
+#[derive(Clone)]
+pub(crate) enum Half {
+    Certificate(Arc<Certificate>),
+    Bare(Arc<Bare>),
+}
+
+/// A key that has no certificate yet.
+pub(crate) struct Bare {
+    pub public: PublicKey,
+    /// SubjectPublicKeyInfo.
+    pub info: Vec<u8>,
+    /// CKA_ID, if a program has given it another one.
+    pub id: Option<Vec<u8>>,
+    /// CKM_... that made it on the card, if that was for this process.
+    pub made_by: Option<CK_MECHANISM_TYPE>,
 }
 
 impl Key {
     pub(crate) fn public(&self) -> &PublicKey {
-        &self.certificate.key
+        match &self.half {
+            Half::Certificate(certificate) => &certificate.key,
+            Half::Bare(bare) => &bare.public,
+        }
+    }
+
+    /// SubjectPublicKeyInfo.
+    pub(crate) fn public_info(&self) -> &[u8] {
+        match &self.half {
+            Half::Certificate(certificate) => &certificate.public_key_info,
+            Half::Bare(bare) => &bare.info,
+        }
+    }
+
+    /// The subject of its certificate.
+    pub(crate) fn subject(&self) -> &[u8] {
+        match &self.half {
+            Half::Certificate(certificate) => &certificate.subject,
+            Half::Bare(_) => &[],
+        }
+    }
+
+    pub(crate) fn id(&self) -> Vec<u8> {
+        let given = match &self.half {
+            Half::Certificate(_) => None,
+            Half::Bare(bare) => bare.id.clone(),
+        };
+        given.unwrap_or_else(|| vec![id(self.reference)])
+    }
+
+    /// CKM_... that made it on the card, as far as anybody knows.
+    pub(crate) fn made_by(&self) -> Option<CK_MECHANISM_TYPE> {
+        match &self.half {
+            Half::Certificate(_) => None,
+            Half::Bare(bare) => bare.made_by,
+        }
+    }
+
+    /// Differs for another key in the same place.
+    pub(crate) fn distinction(&self) -> &[u8] {
+        match &self.half {
+            Half::Certificate(certificate) => &certificate.der,
+            Half::Bare(bare) => &bare.info,
+        }
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.half, Half::Bare(_))
     }
 }
 
@@ -75,6 +140,11 @@ impl Object {
             return if secret.readable { Ok(&secret.value) } else { Err(Error::AttributeSensitive) };
         }
         self.attributes.find(kind).ok_or(Error::AttributeUnknown)
+    }
+
+    /// Whether it stands for this key, or is its certificate.
+    pub(crate) fn is_of(&self, reference: KeyReference) -> bool {
+        self.key.as_ref().is_some_and(|key| key.reference == reference)
     }
 
     /// About how much room it takes.
@@ -135,15 +205,45 @@ impl Object {
             attributes,
         };
         let asks = reference.always_authenticates() && !settings.replay_pin;
-        let key = Key { reference, usage, asks, certificate: certificate.clone() };
-        let public = Self { key: Some(key.clone()), ..object(CKO_PUBLIC_KEY, attributes::public_key(&key)) };
-        let private =
-            Self { private: reference.needs_pin(), ..object(CKO_PRIVATE_KEY, attributes::private_key(&key)) };
+        let half = Half::Certificate(certificate.clone());
+        let key = Key { reference, usage, asks, half };
+        let certificate = Arc::new(Self {
+            key: Some(key.clone()),
+            ..object(CKO_CERTIFICATE, attributes::certificate(reference, certificate))
+        });
+        let [public, private] = Self::of_pair(handle + 1, key);
+        [certificate, public, private]
+    }
+
+    /// Public and private key, with two handles from `handle` on.
+    pub(crate) fn of_pair(handle: CK_OBJECT_HANDLE, key: Key) -> [Arc<Self>; 2] {
+        let object = |class, private, attributes| Self {
+            handle: handle + class - CKO_PUBLIC_KEY,
+            class,
+            private,
+            key: Some(key.clone()),
+            secret: None,
+            attributes,
+        };
+        let needs_pin = key.reference.needs_pin();
         [
-            Arc::new(object(CKO_CERTIFICATE, attributes::certificate(reference, certificate))),
-            Arc::new(public),
-            Arc::new(Self { key: Some(key), ..private }),
+            Arc::new(object(CKO_PUBLIC_KEY, false, attributes::public_key(&key))),
+            Arc::new(object(CKO_PRIVATE_KEY, needs_pin, attributes::private_key(&key))),
         ]
+    }
+
+    /// Public and private key without a certificate. Each of them may sign: whoever asks for a certificate signs the request
+    /// with its key, whatever that key is for. None agrees on keys: nothing could vouch for the result.
+    pub(crate) fn of_bare(
+        handle: CK_OBJECT_HANDLE,
+        reference: KeyReference,
+        bare: Arc<Bare>,
+        settings: Settings,
+    ) -> [Arc<Self>; 2] {
+        let by_reference = Usage::by_reference(reference, bare.public.algorithm().is_rsa());
+        let usage = Usage { sign: true, derive: false, ..by_reference };
+        let asks = reference.always_authenticates() && !settings.replay_pin;
+        Self::of_pair(handle, Key { reference, usage, asks, half: Half::Bare(bare) })
     }
 
     /// A secret key of a session.
@@ -169,6 +269,11 @@ pub(crate) fn id(reference: KeyReference) -> u8 {
         retired => 4 + retired.retired_number().unwrap_or(0),
     };
     ((number / 10) << 4) | (number % 10)
+}
+
+/// The key with this CKA_ID.
+pub(crate) fn reference_of(wanted: u8) -> Option<KeyReference> {
+    KeyReference::all().find(|key| id(*key) == wanted)
 }
 
 /// CKA_LABEL, as OpenSC words it. Java makes aliases of the certificates' labels, so those are unique.

@@ -17,7 +17,8 @@ impl Provider {
         if doing.search.is_some() {
             return Err(Error::OperationActive);
         }
-        let keys = template.keys(session.slot.view().logged_in);
+        let view = session.slot.view();
+        let keys = template.keys(view.logged_in || view.administrator);
         let containers = template.containers();
         let read = || {
             session.slot.read(session.insertion, &keys)?;
@@ -86,19 +87,7 @@ impl Provider {
         Ok(self.object(session, object)?.size() as CK_ULONG)
     }
 
-    /// C_DestroyObject: only what was derived or unwrapped can be.
-    ///
-    /// # Errors
-    /// [`Error::ObjectInvalid`]; [`Error::Prohibited`] for an object of the card.
-    pub fn destroy_object(&self, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> Result<(), Error> {
-        self.object(session, object)?;
-        let session = self.session(session)?;
-        let mut destroyed = false;
-        session.slot.change(session.insertion, |view| destroyed = view.destroy(object));
-        if destroyed { Ok(()) } else { Err(Error::Prohibited) }
-    }
-
-    /// C_CopyObject, C_SetAttributeValue: an object that is there does not change.
+    /// C_CopyObject: nothing here can be copied.
     pub fn refuse_change(&self, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> Error {
         self.object(session, object).err().unwrap_or(Error::Prohibited)
     }

@@ -4,12 +4,15 @@
 //! | --- | --- |
 //! | `CRESCENDO_PIN_CACHE=off` | no PIN is kept: a login that another program ended is over |
 //! | `CRESCENDO_REPLAY_PIN=9C` | the PIN of the login is sent again for each signature with 9C, for programs that never ask for it (Java, ssh-agent). **This weakens the key**: whoever runs code in the program signs without its owner knowing |
+//! | `CRESCENDO_UNCONFIRMED=1` | commands that write and of which nobody has published that the token takes them are sent, where a program asks for what they do |
+//! | `CRESCENDO_NEW_KEY=9D` | which key is made for a program that names none by its CKA_ID (NSS, GnuTLS). What was there is gone |
 //! | `CRESCENDO_LOG=debug` | a log on standard error: `error`, `warn`, `info`, `debug` or `trace`; never a PIN, a key or content |
 //!
 //! A program that runs with other rights than its user's reads none of it.
 
 use std::{env, io};
 
+use piv::KeyReference;
 use rustix::process::{getegid, geteuid, getgid, getuid};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -20,11 +23,15 @@ pub struct Settings {
     pub remember_pin: bool,
     /// Send the PIN of the login again for each signature with 9C. Needs `remember_pin`.
     pub replay_pin: bool,
+    /// Send what writes and is unconfirmed.
+    pub unconfirmed: bool,
+    /// The key that is made for a program that names none.
+    pub new_key: Option<KeyReference>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { remember_pin: true, replay_pin: false }
+        Self { remember_pin: true, replay_pin: false, unconfirmed: false, new_key: None }
     }
 }
 
@@ -37,7 +44,13 @@ impl Settings {
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let is = |name: &str, value: &str| variable(name).is_some_and(|set| set.eq_ignore_ascii_case(value));
-        Self { remember_pin: !is("CRESCENDO_PIN_CACHE", "off"), replay_pin: is("CRESCENDO_REPLAY_PIN", "9C") }
+        let new_key = variable("CRESCENDO_NEW_KEY").and_then(|key| u8::from_str_radix(&key, 16).ok());
+        Self {
+            remember_pin: !is("CRESCENDO_PIN_CACHE", "off"),
+            replay_pin: is("CRESCENDO_REPLAY_PIN", "9C"),
+            unconfirmed: is("CRESCENDO_UNCONFIRMED", "1"),
+            new_key: new_key.and_then(KeyReference::from_number),
+        }
     }
 }
 
@@ -77,5 +90,9 @@ mod tests {
         );
         assert!(!read(&[("CRESCENDO_PIN_CACHE", "OFF")]).remember_pin);
         assert!(read(&[("CRESCENDO_REPLAY_PIN", "9c")]).replay_pin);
+        assert!(read(&[("CRESCENDO_UNCONFIRMED", "1")]).unconfirmed);
+        assert!(!read(&[("CRESCENDO_UNCONFIRMED", "yes")]).unconfirmed);
+        assert_eq!(read(&[("CRESCENDO_NEW_KEY", "9d")]).new_key, Some(KeyReference::KEY_MANAGEMENT));
+        assert_eq!(read(&[("CRESCENDO_NEW_KEY", "9B")]).new_key, None);
     }
 }

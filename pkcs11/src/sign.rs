@@ -1,6 +1,7 @@
 //! C_Sign and its kin.
 
 use cryptoki_sys::*;
+use piv::Token;
 
 use crate::{
     Error, Input, Output, Provider,
@@ -88,7 +89,8 @@ impl Provider {
         let (key, consent, block) = signing.finish()?;
         self.demand_presence(session)?;
         session.slot.with_token(session.insertion, |token| {
-            token.sign(key.reference, key.public(), &block, consent.as_ref())
+            let sign = if key.is_bare() { Token::sign_uncertified } else { Token::sign };
+            sign(token, key.reference, key.public(), &block, consent.as_ref())
         })
     }
 }
@@ -106,6 +108,10 @@ pub(crate) fn private_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result
 /// holds for the card as it is, and not only for what another process found.
 pub(crate) fn public_key(session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Key, Error> {
     let key = key_of(session, handle, CKO_PUBLIC_KEY)?;
+    if key.is_bare() {
+        // The card itself has told.
+        return Ok(key);
+    }
     session.slot.see(session.insertion, key.reference)?;
     key_of(session, handle, CKO_PUBLIC_KEY)
 }

@@ -11,11 +11,12 @@ use std::{
 use cryptoki_sys::{CK_SESSION_HANDLE, CK_SLOT_ID};
 use link::{LinkError, Readers};
 use parking_lot::{Mutex, RwLock};
-use piv::{Environment, KeyReference, Pin, Token};
+use piv::{Environment, KeyReference, Token};
 
 use crate::{
     Error, Settings,
     data::Container,
+    right::{Refused, Right},
     view::{Facts, Reach, Seen, Sight, View},
 };
 
@@ -46,8 +47,12 @@ pub(crate) struct Slot {
 pub(crate) struct Held {
     insertion: u64,
     pub token: Token,
-    /// The PUK of a security officer who is logged in. It cannot be checked without spending a try, so it is only kept.
-    pub puk: Option<Pin>,
+    /// What a security officer who is logged in has in hand.
+    pub officer: Option<Right>,
+    /// The administration key that came with the PIN of the user who is logged in.
+    pub brought: Option<Right>,
+    /// The administration key that the card refused last.
+    pub refused: Option<Refused>,
 }
 
 impl Slot {
@@ -228,7 +233,7 @@ impl Slot {
         let mut card = self.card.lock();
         let Some(held) = &mut *card else { return };
         let insertion = held.insertion;
-        held.puk = None;
+        (held.officer, held.brought) = (None, None);
         let left = held.token.leave();
         if !matches!(left, Ok(true)) {
             tracing::debug!(slot = self.id, ?left, "let go");
@@ -280,7 +285,8 @@ impl Slot {
             let mut token = Token::open(connection, environment);
             token.remember_pin(settings.remember_pin);
             token.replay_pin(settings.replay_pin);
-            *card = Some(Held { insertion, token, puk: None });
+            token.permit_unconfirmed(settings.unconfirmed);
+            *card = Some(Held { insertion, token, officer: None, brought: None, refused: None });
         }
         card.as_mut().ok_or(piv::Error::Link(LinkError::NoCard))
     }
@@ -288,7 +294,10 @@ impl Slot {
     /// Copies into the view what an operation may have changed. After a success the token's state is loaded, so that
     /// asking for it sends nothing.
     fn note(&self, insertion: u64, held: &mut Held, error: Option<&piv::Error>) {
-        let Held { token, puk, .. } = held;
+        let Held { token, officer, brought, .. } = held;
+        if !token.logged_in() {
+            *brought = None;
+        }
         let loaded = error.is_none() || self.view().token.is_some();
         let state = if loaded { token.state().ok().cloned() } else { None };
         let reach = Reach::of(token);
@@ -298,7 +307,8 @@ impl Slot {
             } else {
                 view.log_out();
             }
-            view.officer = puk.is_some();
+            view.officer = officer.is_some();
+            view.administrator = officer.as_ref().is_some_and(Right::is_key);
             view.set_reach(reach);
             match error {
                 Some(piv::Error::NotPiv) => view.foreign = true,
@@ -359,11 +369,17 @@ fn read_certificates(
     there.sort_unstable();
     there.dedup();
     or_without(token.read_certificates(&there))?;
-    let mut certificates: Vec<_> = absent.into_iter().map(|key| (key, Seen::Absent)).collect();
+    let mut certificates: Vec<_> =
+        absent.into_iter().map(|key| (key, without_certificate(token, key))).collect();
     for key in there {
         certificates.push((key, read_certificate(token, key)?));
     }
     Ok(certificates)
+}
+
+/// A key without a certificate exists where a program that had it made has told.
+fn without_certificate(token: &Token, key: KeyReference) -> Seen {
+    token.uncertified(key).map_or(Seen::Absent, Seen::Bare)
 }
 
 fn read_certificate(token: &mut Token, key: KeyReference) -> Result<Seen, piv::Error> {
@@ -375,7 +391,7 @@ fn read_certificate(token: &mut Token, key: KeyReference) -> Result<Seen, piv::E
             tracing::debug!(%key, %error, "unreadable certificate");
             Ok(Seen::Unreadable(content.unwrap_or_else(|| Arc::from([]))))
         }
-        Ok(None) => Ok(Seen::Absent),
+        Ok(None) => Ok(without_certificate(token, key)),
         Ok(Some(certificate)) => {
             let content = content.unwrap_or_else(|| certificate.der.clone());
             Ok(Seen::Certificate(certificate, content))

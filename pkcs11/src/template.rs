@@ -2,6 +2,7 @@
 
 use cryptoki_sys::*;
 use piv::KeyReference;
+use zeroize::Zeroize;
 
 use crate::{
     Error,
@@ -26,9 +27,15 @@ const DATA: [CK_ATTRIBUTE_TYPE; 11] = [
     CKA_VALUE,
 ];
 
-/// Attributes, copied out of the program's memory.
+/// Attributes, copied out of the program's memory. They may be a private key, so they are wiped.
 #[derive(Default)]
 pub struct Template(Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>);
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
 
 impl FromIterator<(CK_ATTRIBUTE_TYPE, Vec<u8>)> for Template {
     fn from_iter<I: IntoIterator<Item = (CK_ATTRIBUTE_TYPE, Vec<u8>)>>(attributes: I) -> Self {

@@ -30,7 +30,7 @@ impl Usage {
     }
 
     /// Many systems let people log on by decrypting with 9A.
-    fn by_reference(reference: KeyReference, rsa: bool) -> Self {
+    pub(crate) fn by_reference(reference: KeyReference, rsa: bool) -> Self {
         let management = reference.is_key_management();
         Self {
             sign: !management,

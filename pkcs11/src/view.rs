@@ -1,6 +1,9 @@
 //! What searches and attribute reads see of a slot: unchanging, and replaced whole, so that nobody waits behind a
 //! signature to read a label.
 
+mod bare;
+mod secrets;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,7 +12,7 @@ use std::{
 
 use cryptoki_sys::*;
 use link::Reader;
-use piv::{Certificate, KeyReference, ObjectId, PinState, State, Token, crescendo};
+use piv::{Certificate, KeyReference, ObjectId, PinState, PublicKey, State, Token, crescendo};
 
 use crate::{
     Settings,
@@ -48,8 +51,10 @@ pub(crate) struct View {
     /// The most tries this card ever showed: fewer means that someone entered a wrong PIN.
     most_tries: u8,
     pub logged_in: bool,
-    /// The security officer is logged in: a PUK is kept.
+    /// The security officer is logged in: a PUK or an administration key is kept.
     pub officer: bool,
+    /// It is an administration key, whose holder sees what there is to destroy.
+    pub administrator: bool,
     /// The tries of the PUK, since the card last told of them.
     pub puk_tries: Option<u8>,
     /// When a listing last looked at the card.
@@ -57,6 +62,8 @@ pub(crate) struct View {
     profiles: Arc<[Arc<Object>]>,
     /// Keys whose certificate was read, or found absent.
     known: BTreeMap<KeyReference, Option<Shown>>,
+    /// Keys without a certificate that this process, or one before it, has had made or has brought: public and private key.
+    bare: BTreeMap<KeyReference, [Arc<Object>; 2]>,
     /// Those of them whose certificate this process has seen on the card itself.
     seen: BTreeSet<KeyReference>,
     /// Containers that were looked for.
@@ -100,6 +107,8 @@ struct Shown {
 #[derive(Clone)]
 pub(crate) enum Seen {
     Absent,
+    /// No certificate, but a key that is known.
+    Bare(PublicKey),
     /// The certificate, and the whole container.
     Certificate(Arc<Certificate>, Arc<[u8]>),
     /// There is something, of which perhaps not even the bytes are known.
@@ -154,10 +163,12 @@ impl View {
             most_tries: 0,
             logged_in: false,
             officer: false,
+            administrator: false,
             puk_tries: None,
             looked: None,
             profiles: Object::profiles().into(),
             known: BTreeMap::new(),
+            bare: BTreeMap::new(),
             seen: BTreeSet::new(),
             data: BTreeMap::new(),
             secrets: Vec::new(),
@@ -218,8 +229,9 @@ impl View {
     /// Takes up what the card said of a key. The objects of an unchanged certificate stay, and so do their handles.
     pub(crate) fn show(&mut self, key: KeyReference, seen: Seen, settings: Settings) {
         let before = self.known.remove(&key).flatten();
+        self.show_uncertified(key, &seen, settings);
         let content = match &seen {
-            Seen::Absent => None,
+            Seen::Absent | Seen::Bare(_) => None,
             Seen::Certificate(_, content) | Seen::Unreadable(content) => Some(content),
         };
         let unchanged = before.filter(|shown| {
@@ -230,6 +242,13 @@ impl View {
         }
         let shown = unchanged.or_else(|| self.make(key, seen, settings));
         self.known.insert(key, shown);
+    }
+
+    /// Something was written: what is shown of this key is read again, and what counts keys.
+    pub(crate) fn note_write(&mut self, key: KeyReference) {
+        self.known.remove(&key);
+        self.seen.remove(&key);
+        self.data.values_mut().for_each(|data| data.at = None);
     }
 
     /// Whether this process has seen the certificate of this key on the card itself.
@@ -278,6 +297,7 @@ impl View {
     /// Drops what was shown of a key: its handles die, and the next search reads it again.
     pub(crate) fn forget(&mut self, key: KeyReference) {
         self.known.remove(&key);
+        self.bare.remove(&key);
         self.seen.remove(&key);
     }
 
@@ -287,7 +307,7 @@ impl View {
         self.next_handle += 4;
         let data = |label: &str, content| Object::of_certificate_container(handle + 3, key, label, content);
         match seen {
-            Seen::Absent => None,
+            Seen::Absent | Seen::Bare(_) => None,
             Seen::Certificate(certificate, content) => Some(Shown {
                 data: data(&certificate_label(key), &content),
                 objects: Object::of_key(handle, key, &certificate, federal, settings).to_vec(),
@@ -312,52 +332,36 @@ impl View {
         self.visible(keys.iter().copied())
     }
 
+    /// The objects of a key, whether it has a certificate or not.
+    fn of_key(&self, key: KeyReference) -> impl Iterator<Item = &Arc<Object>> {
+        let certified = self.known.get(&key).into_iter().flatten().flat_map(|shown| &shown.objects);
+        certified.chain(self.bare.get(&key).into_iter().flatten())
+    }
+
     fn visible<'v>(
         &'v self,
         keys: impl Iterator<Item = KeyReference> + Clone + 'v,
     ) -> impl Iterator<Item = &'v Arc<Object>> {
-        let shown = keys.filter_map(|key| self.known.get(&key)?.as_ref());
-        let containers = shown.clone().map(|shown| &shown.data);
+        let shown = keys.clone().filter_map(|key| self.known.get(&key)?.as_ref());
+        let containers = shown.map(|shown| &shown.data);
         let others = self.data.values().filter_map(|data| data.shown.as_ref()).map(|(_, object)| object);
         let secrets = self.secrets.iter().map(|(_, object)| object);
-        let of_keys = shown.flat_map(|shown| &shown.objects);
-        let all = self.profiles.iter().chain(of_keys).chain(containers).chain(others).chain(secrets);
-        all.filter(|object| self.logged_in || !object.private)
-    }
-
-    /// Takes up what a session derived or unwrapped.
-    pub(crate) fn keep_secret(
-        &mut self,
-        owner: CK_SESSION_HANDLE,
-        make: impl FnOnce(CK_OBJECT_HANDLE) -> Arc<Object>,
-    ) -> CK_OBJECT_HANDLE {
-        let handle = self.next_handle;
-        self.next_handle += 1;
-        self.secrets.push((owner, make(handle)));
-        handle
+        let of_keys = keys.clone().flat_map(|key| self.of_key(key));
+        // A program may have given them a CKA_ID that names no key.
+        let bare = self.bare.iter().filter(move |(key, _)| keys.clone().all(|other| other != **key));
+        let bare = bare.flat_map(|(_, pair)| pair);
+        let all =
+            self.profiles.iter().chain(of_keys).chain(bare).chain(containers).chain(others).chain(secrets);
+        all.filter(|object| self.logged_in || self.administrator || !object.private)
     }
 
     /// Nobody is logged in any more, and private objects of sessions go with the login (PKCS#11, C_Logout).
     pub(crate) fn log_out(&mut self) {
         self.officer = false;
+        self.administrator = false;
         if std::mem::take(&mut self.logged_in) {
             self.drop_secrets(|_, object| object.private);
         }
-    }
-
-    /// Destroys an object of a session; those of the card stay.
-    pub(crate) fn destroy(&mut self, handle: CK_OBJECT_HANDLE) -> bool {
-        let before = self.secrets.len();
-        self.secrets.retain(|(_, object)| object.handle != handle);
-        self.secrets.len() < before
-    }
-
-    pub(crate) fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
-    }
-
-    pub(crate) fn drop_secrets(&mut self, which: impl Fn(CK_SESSION_HANDLE, &Object) -> bool) {
-        self.secrets.retain(|(owner, object)| !which(*owner, object));
     }
 
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Option<&Arc<Object>> {
@@ -366,7 +370,8 @@ impl View {
 
     /// Whether there is a private object of this handle that a login would show.
     pub(crate) fn is_hidden(&self, handle: CK_OBJECT_HANDLE) -> bool {
-        let mut of_keys = self.known.values().flatten().flat_map(|shown| &shown.objects);
+        let of_keys = self.known.values().flatten().flat_map(|shown| &shown.objects);
+        let mut of_keys = of_keys.chain(self.bare.values().flatten());
         !self.logged_in && of_keys.any(|object| object.private && object.handle == handle)
     }
 }

@@ -46,9 +46,10 @@ fn a_certificate_is_the_card_s() {
     assert_eq!(get(CKA_CERTIFICATE_TYPE), CKC_X_509.to_ne_bytes());
     assert_eq!(get(CKA_CERTIFICATE_CATEGORY), CK_CERTIFICATE_CATEGORY_TOKEN_USER.to_ne_bytes());
     assert_eq!((get(CKA_TOKEN), get(CKA_PRIVATE)), (vec![CK_TRUE], vec![CK_FALSE]));
-    for kind in [CKA_TRUSTED, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE] {
+    for kind in [CKA_TRUSTED, CKA_MODIFIABLE, CKA_COPYABLE] {
         assert_eq!(get(kind), [CK_FALSE]);
     }
+    assert_eq!(get(CKA_DESTROYABLE), [CK_TRUE]);
     assert_eq!(get(CKA_SERIAL_NUMBER)[0], 0x02);
     assert_eq!((get(CKA_SUBJECT)[0], get(CKA_ISSUER)[0], get(CKA_PUBLIC_KEY_INFO)[0]), (0x30, 0x30, 0x30));
     assert_eq!(get(CKA_START_DATE), b"20260101");

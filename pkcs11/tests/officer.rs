@@ -67,6 +67,12 @@ fn a_wrong_puk_costs_one_try_and_is_forgotten() {
         assert_eq!(init_pin(&bench, session, b"654321"), expected);
         assert_eq!(init_pin(&bench, session, b"654321"), CKR_USER_NOT_LOGGED_IN);
         assert_eq!((bench.card.tries().puk, so_flags(&bench)), (Some(left), flags));
+        if left > 0 {
+            assert_eq!(login(&bench, session, CKU_SO, wrong), CKR_OK);
+            bench.apdus();
+            assert_eq!(init_pin(&bench, session, b"654321"), CKR_PIN_INCORRECT);
+            assert_eq!((bench.apdus(), bench.card.tries().puk), (0, Some(left)));
+        }
     }
     assert_eq!(bench.card.tries().pin, 3);
 }

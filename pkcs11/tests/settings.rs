@@ -69,7 +69,7 @@ fn with_a_replayed_pin_the_signature_key_does_not_ask() {
 
 #[test]
 fn a_pin_is_not_replayed_where_it_is_not_kept_or_someone_guesses() {
-    let forgetful = bench(Settings { replay_pin: true, remember_pin: false });
+    let forgetful = bench(Settings { replay_pin: true, remember_pin: false, ..Settings::default() });
     let session = forgetful.login();
     forgetful.find(session, &[]);
     assert_eq!(sign(&forgetful, session, 1), CKR_OK);

@@ -10,13 +10,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// What whoever runs the tests may have set for programs of their own.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "CACHE_DIRECTORY",
     "CRESCENDO_CACHE",
     "CRESCENDO_INTERFACE",
     "CRESCENDO_LOG",
+    "CRESCENDO_NEW_KEY",
     "CRESCENDO_PIN_CACHE",
     "CRESCENDO_REPLAY_PIN",
+    "CRESCENDO_UNCONFIRMED",
     "CRESCENDO_VCI",
     "CRESCENDO_VCI_TRUST",
     "STATE_DIRECTORY",

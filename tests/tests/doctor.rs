@@ -56,7 +56,8 @@ fn finds(report: &Value, id: &str, verdict: &str, words: &str) -> String {
 fn a_card_is_told_with_its_applications_and_no_try_is_spent() {
     let lab = Lab::start(&[]);
     let (apdus, report) = lab.apdus(|| doctor(&lab, &format!("--module {}", Files::get().module.display())));
-    assert!(apdus <= 16, "{apdus} APDUs for a card never seen before");
+    // Five of them for the number that is printed on it, which is asked once for each card.
+    assert!(apdus <= 21, "{apdus} APDUs for a card never seen before");
     finds(&report, "pcscd", "ok", "answers");
     let what = findings(&report, "reader")[0]["what"].as_str().unwrap();
     assert!(

@@ -108,11 +108,14 @@ fn every_mechanism_it_lists_is_tried_here() {
     let listed = tool(&lab).arg("-M").succeed();
     let names = listed.out.lines().skip(1).filter_map(|line| line.trim().split(',').next());
     let unwrapping = ["AES-KEY-WRAP", "mechtype-0x210A", "mechtype-0x210B"];
+    // In writing.rs.
+    let generating = ["RSA-PKCS-KEY-PAIR-GEN", "ECDSA-KEY-PAIR-GEN"];
     let mut known: Vec<String> = [&["RSA-PKCS", "RSA-X-509", "RSA-PKCS-PSS", "RSA-PKCS-OAEP"][..], &DIGESTS]
         .concat()
         .into_iter()
         .chain(["ECDSA", "ECDH1-DERIVE", "ECDH1-COFACTOR-DERIVE"])
         .chain(unwrapping)
+        .chain(generating)
         .map(String::from)
         .collect();
     for hash in HASHES {

@@ -31,7 +31,6 @@ type Parameter = *mut c_void;
 
 absent! {
     C_SetOperationState = SetOperationState(Bytes, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
-    C_CreateObject = CreateObject(Attributes, CK_ULONG, Handle);
     C_SignRecoverInit = SignRecoverInit(Mechanism, CK_OBJECT_HANDLE);
     C_SignRecover = SignRecover(Bytes, CK_ULONG, Bytes, Length);
     C_VerifyRecoverInit = VerifyRecoverInit(Mechanism, CK_OBJECT_HANDLE);
@@ -41,7 +40,6 @@ absent! {
     C_SignEncryptUpdate = SignEncryptUpdate(Bytes, CK_ULONG, Bytes, Length);
     C_DecryptVerifyUpdate = DecryptVerifyUpdate(Bytes, CK_ULONG, Bytes, Length);
     C_GenerateKey = GenerateKey(Mechanism, Attributes, CK_ULONG, Handle);
-    C_GenerateKeyPair = GenerateKeyPair(Mechanism, Attributes, CK_ULONG, Attributes, CK_ULONG, Handle, Handle);
     C_WrapKey = WrapKey(Mechanism, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, Bytes, Length);
 
     C_MessageEncryptInit = MessageEncryptInit(Mechanism, CK_OBJECT_HANDLE);

@@ -119,11 +119,52 @@ pub(super) unsafe extern "C" fn C_UnwrapKey(
     })
 }
 
-pub(super) extern "C" fn C_SetAttributeValue(
+pub(super) unsafe extern "C" fn C_SetAttributeValue(
     session: CK_SESSION_HANDLE,
     object: CK_OBJECT_HANDLE,
-    _: *mut CK_ATTRIBUTE,
-    _: CK_ULONG,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
 ) -> CK_RV {
-    enter(Function::SetAttributeValue, |provider| Err(provider.refuse_change(session, object)))
+    enter(Function::SetAttributeValue, |provider| {
+        // SAFETY: the caller's attributes, as many and as large as they say.
+        provider.set_attribute_value(session, object, &unsafe { template(attributes, count) }?)
+    })
+}
+
+pub(super) unsafe extern "C" fn C_CreateObject(
+    session: CK_SESSION_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    object: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    enter(Function::CreateObject, |provider| {
+        // SAFETY: the caller's room for it, and its attributes, as many and as large as they say.
+        let (place, template) = unsafe { (Place::new(object)?, template(attributes, count)?) };
+        place.put(provider.create_object(session, &template)?);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_GenerateKeyPair(
+    session: CK_SESSION_HANDLE,
+    given: *mut CK_MECHANISM,
+    public: *mut CK_ATTRIBUTE,
+    public_count: CK_ULONG,
+    private: *mut CK_ATTRIBUTE,
+    private_count: CK_ULONG,
+    public_key: *mut CK_OBJECT_HANDLE,
+    private_key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    enter(Function::GenerateKeyPair, |provider| {
+        // SAFETY: the caller's room for both, or null.
+        let places = unsafe { [Place::new(public_key)?, Place::new(private_key)?] };
+        // SAFETY: the caller's mechanism, as long as it says, or null.
+        let given = unsafe { mechanism(given) };
+        // SAFETY: the caller's attributes, as many and as large as they say.
+        let (public, private) =
+            unsafe { (template(public, public_count)?, template(private, private_count)?) };
+        let handles = provider.generate_key_pair(session, given.as_ref(), &public, &private)?;
+        places.into_iter().zip(handles).for_each(|(place, handle)| place.put(handle));
+        Ok(())
+    })
 }

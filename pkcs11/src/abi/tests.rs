@@ -250,7 +250,29 @@ fn attributes_are_filled_whatever_is_wrong_with_others() {
     let mut short = [attribute(CKA_LABEL, &mut label)];
     assert_eq!(call!(C_GetAttributeValue(session, key, short.as_mut_ptr(), 1)), CKR_BUFFER_TOO_SMALL);
     assert_eq!(call!(C_GetAttributeValue(session, 0x7777, null_mut(), 0)), CKR_OBJECT_HANDLE_INVALID);
-    assert_eq!(call!(C_DestroyObject(session, key)), CKR_ACTION_PROHIBITED);
+    assert_eq!(call!(C_DestroyObject(session, key)), CKR_SESSION_READ_ONLY);
+}
+
+#[test]
+fn writing_looks_at_its_pointers_first() {
+    let _alone = Alone::with_card();
+    let session = open();
+    let (mut given, mut one, mut other) = (mechanism(CKM_EC_KEY_PAIR_GEN), 0, 0);
+    let make = |given: *mut CK_MECHANISM, one: *mut CK_ULONG, other: *mut CK_ULONG, count: CK_ULONG| {
+        let none: *mut CK_ATTRIBUTE = null_mut();
+        call!(C_GenerateKeyPair(session, given, none, count, none, 0, one, other))
+    };
+    let (one, other) = (&raw mut one, &raw mut other);
+    assert_eq!(make(&raw mut given, null_mut(), other, 0), CKR_ARGUMENTS_BAD);
+    assert_eq!(make(&raw mut given, one, null_mut(), 0), CKR_ARGUMENTS_BAD);
+    assert_eq!(make(&raw mut given, one, other, 1), CKR_ARGUMENTS_BAD);
+    assert_eq!(make(null_mut(), one, other, 0), CKR_ARGUMENTS_BAD);
+    assert_eq!(make(&raw mut given, one, other, 0), CKR_TEMPLATE_INCONSISTENT);
+    assert_eq!(call!(C_CreateObject(session, null_mut(), 0, null_mut())), CKR_ARGUMENTS_BAD);
+    assert_eq!(call!(C_CreateObject(session, null_mut(), 3, one)), CKR_ARGUMENTS_BAD);
+    assert_eq!(call!(C_CreateObject(session, null_mut(), 0, one)), CKR_TEMPLATE_INCOMPLETE);
+    assert_eq!(call!(C_SetAttributeValue(session, 1, null_mut(), 2)), CKR_ARGUMENTS_BAD);
+    assert_eq!(call!(C_SetAttributeValue(session, 1, null_mut(), 0)), CKR_ACTION_PROHIBITED);
 }
 
 #[test]

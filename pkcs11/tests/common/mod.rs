@@ -4,6 +4,7 @@
 
 pub(crate) mod journey;
 pub(crate) mod trap;
+pub(crate) mod writing;
 
 use std::sync::Arc;
 
