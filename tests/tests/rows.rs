@@ -252,6 +252,35 @@ fn d12_that_a_device_is_managed_is_known_after_a_right_pin_and_then_told_beforeh
 }
 
 #[test]
+fn d12_a_right_that_a_device_does_not_take_is_refused_and_not_passed_over() {
+    let management = ["--management-key-env", "XAUTH"];
+    for (profile, options, words) in [
+        (
+            "piv",
+            &["--blank", "--no-chuid"][..],
+            &["personalize", "--new-pin-env", "NEW", "--xauth-master-env", "XAUTH"][..],
+        ),
+        ("c2300", &["--blank"], &[&["personalize", "--new-pin-env", "NEW"][..], &management].concat()),
+        (
+            "c2300",
+            &[],
+            &["cert", "delete", "--key", "9A", "--yes", "--default-management-key", "--pin-env", "P"],
+        ),
+        ("key-v3", &[], &[&["recycle", "--yes", "--pin-env", "P"][..], &management].concat()),
+        ("piv", &[], &["cert", "delete", "--key", "9A", "--yes", "--xauth-key-env", "XAUTH"]),
+        ("piv", &[], &["recycle", "--yes", "--xauth-key-env", "XAUTH"]),
+        ("piv", &[], &["recycle", "--yes", "--puk-env", "PUK"]),
+    ] {
+        let scene = Scene::with(profile, options);
+        let (tries, keys) = (scene.0.card("tries"), scene.0.card("keys"));
+        let error = scene.refuses(words, "unsupported", 1);
+        assert!(error["message"].as_str().unwrap().starts_with("administration with a"), "{error}");
+        assert_eq!(scene.0.card("keys"), keys, "{words:?}");
+        scene.is_untouched(&tries);
+    }
+}
+
+#[test]
 fn d13_a_plain_card_gives_up_a_certificate_and_no_key() {
     let scene = Scene::new("piv");
     let delete = ["cert", "delete", "--yes", "--default-management-key", "--key"];

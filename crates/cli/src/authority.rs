@@ -62,6 +62,7 @@ impl Needs {
 impl AuthoritySource {
     /// Gets what is needed, and nothing else.
     pub(crate) fn ask(&self, device: &mut Device, needs: Needs) -> Result<Held, Failure> {
+        device.administration().takes(self.has_xauth_key(), self.has_management_key())?;
         if needs.right {
             // Before anything is asked for in vain.
             device.demand_contact()?;

@@ -82,6 +82,7 @@ pub(crate) fn run(output: &Output, devices: &Devices, asked: &Personalize) -> Re
     let mut device = devices.select(asked.which.device.as_deref())?;
     device.permit_unconfirmed(asked.unconfirmed);
     let factory = device.personalizing()?;
+    device.administration().takes(asked.has_master(), asked.has_management_key())?;
     let policy = asked.policy(&mut device)?;
     let rules = device.personal_rules(policy, &policy::local()?)?;
     let desktop = asked.copy.then(Desktop::open).transpose()?;
@@ -124,8 +125,16 @@ impl Personalize {
         if policy.is_sane() { Ok(Some(policy)) } else { Err(device::Error::PolicyConflict.into()) }
     }
 
+    fn has_master(&self) -> bool {
+        self.xauth_master_env.is_some() || self.xauth_master_fd.is_some()
+    }
+
+    fn has_management_key(&self) -> bool {
+        self.management_key_env.is_some() || self.management_key_fd.is_some()
+    }
+
     fn master(&self) -> Result<Option<MasterKey>, Failure> {
-        if self.xauth_master_env.is_none() && self.xauth_master_fd.is_none() {
+        if !self.has_master() {
             return Ok(None);
         }
         let text = secret::text(self.xauth_master_env.as_deref(), self.xauth_master_fd, "")?;
@@ -133,7 +142,7 @@ impl Personalize {
     }
 
     fn management(&self) -> Result<Option<ManagementKey>, Failure> {
-        if self.management_key_env.is_none() && self.management_key_fd.is_none() {
+        if !self.has_management_key() {
             return Ok(None);
         }
         let text = secret::text(self.management_key_env.as_deref(), self.management_key_fd, "")?;

@@ -60,6 +60,8 @@ pub(crate) fn run(output: &Output, devices: &Devices, asked: &Recycle) -> Result
     secret::leave_no_core();
     let mut device = devices.select(asked.which.device.as_deref())?;
     let way = device.recycling(asked.has_puk() || asked.authority.has_xauth_key())?;
+    let stands_for_key = asked.has_puk() || asked.authority.has_xauth_key();
+    device.administration().takes(stands_for_key, asked.authority.has_management_key())?;
     let contents = device.what_is_lost()?;
     let name = plain(device.name());
     let lost = lost(&name, way, &contents);

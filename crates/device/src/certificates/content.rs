@@ -25,6 +25,27 @@ pub enum Administration {
     ManagementKey,
 }
 
+impl Administration {
+    /// Whether keys of the kinds that were given are such that administer this device: an administration key (XAUTH, or a
+    /// PUK or master key that stands for one), a management key (9B). What would be left unused in silence is refused.
+    ///
+    /// # Errors
+    /// [`piv::Error::Unsupported`]
+    pub fn takes(self, xauth: bool, management: bool) -> Result<(), Error> {
+        match self {
+            Self::Pin if management => {
+                Err(piv::Error::Unsupported("administration with a management key (9B), on a Crescendo,")
+                    .into())
+            }
+            Self::ManagementKey if xauth => Err(piv::Error::Unsupported(
+                "administration with an administration key (XAUTH), on a card that is no Crescendo,",
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Rights<'_> {
     pub(super) fn authority(&self) -> Result<&Authority<'_>, Error> {
         self.authority.as_ref().ok_or(Error::Card(piv::Error::NotLoggedIn))
