@@ -160,7 +160,7 @@ fn one_resets_the_card_again_and_again() {
     let path = |name: &str| lab.path(name).display().to_string();
     let (signed, done, end) = (path("signed"), path("done"), path("end"));
     let words = format!("into:{signed} both:150 mark:{done} await:{end} rsa finalize");
-    let signer = puppet(&format!("load init slots open login {words}"));
+    let signer = puppet(&format!("load init slots open login {words}")).env("CRESCENDO_LOG", "debug");
     let signer = thread::spawn(|| signer.run());
     lab.program(reset).arg("60").succeed().says("done");
     all_went_well(&puppet(&format!("await:{done} load init slots open login rsa finalize")).run());

@@ -58,6 +58,9 @@ enum Start {
     Assume,
 }
 
+/// How often work is tried that another program's resets keep from its end.
+const TRIES: u32 = 5;
+
 impl Token {
     /// A token over this connection. Nothing is sent.
     #[must_use]
@@ -237,22 +240,28 @@ impl Token {
         self.known.oldest_look()
     }
 
-    /// Holds the card for as long as `work` takes, and does it once more if a reset comes in between (pcscd lets go of a
+    /// Holds the card for as long as `work` takes, and does it again if a reset comes in between (pcscd lets go of a
     /// card before it resets it, as it does when a program dies that held it), or if the card let go of secure messaging
-    /// (as when another program began its own). Not once a PIN, a proof or a write was sent, because nobody knows whether it
-    /// counted.
+    /// (as when another program began its own): at most [`TRIES`] times, since such programs exist that do so over and over.
+    /// Not once a PIN, a proof or a write was sent, because nobody knows whether it counted.
     fn with_piv<T>(
         &mut self,
         start: Start,
         work: impl Fn(&mut Known, &mut Piv<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let result = self.hold(start, &work);
-        match &result {
-            Err(Error::Link(LinkError::Reset)) => self.note_reset(),
-            Err(Error::Channel(why)) if why.is_loss() => self.messaging.lose(),
-            _ => return result,
+        let mut tries = 1;
+        loop {
+            let result = self.hold(start, &work);
+            match &result {
+                Err(Error::Link(LinkError::Reset)) => self.note_reset(),
+                Err(Error::Channel(why)) if why.is_loss() => self.messaging.lose(),
+                _ => return result,
+            }
+            if self.committed || tries == TRIES {
+                return result;
+            }
+            tries += 1;
         }
-        if self.committed { result } else { self.hold(start, &work) }
     }
 
     /// Whether the last transaction sent something that is not sent twice: a PIN, a proof or a write. If the link failed then,

@@ -112,6 +112,21 @@ fn another_card_with_the_same_identity_gets_no_pin_and_no_trust() {
     assert!(token.look().unwrap(), "the head differs from what was stored");
 }
 
+/// Each reset meets the try that made good the one before.
+#[test]
+fn resets_over_and_over_do_not_show() {
+    let lab = Lab::key_v3();
+    let mut token = lab.user();
+    let apdus = lab.apdus(|| sign(&mut token, CARD, &[7; 32], None).unwrap()).0;
+    for at in 1..=u32::try_from(apdus).unwrap() {
+        lab.card.zero();
+        let again = (0..4).map(|nth| Fault { at: at + nth, what: What::Reset });
+        lab.card.set_faults(Faults(again.collect()));
+        sign(&mut token, CARD, &[7; 32], None).unwrap_or_else(|error| panic!("APDU {at}: {error}"));
+        assert_eq!(lab.card.tries().pin, 6);
+    }
+}
+
 #[test]
 fn faults_before_every_apdu_give_an_error_or_the_right_answer() {
     let kinds = [

@@ -1,7 +1,7 @@
 //! A connection to a card, and the exclusive hold on it. Nothing in here resets a card that was not asked to.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     ffi::{CStr, CString},
     mem, thread,
     time::Duration,
@@ -12,7 +12,7 @@ use link::{LinkError, Transaction, Transmit};
 use zeroize::Zeroize;
 
 use super::{
-    error::{is_removal, is_service_lost, link_error},
+    error::{is_removal, is_reset, is_service_lost, link_error},
     establish, features,
     insertion::Insertion,
     look_at,
@@ -39,6 +39,8 @@ pub(super) struct PcscCard {
     max_command: OnceCell<usize>,
     /// A reset that the next transaction has to tell of.
     was_reset: bool,
+    /// A command met a reset that PC/SC had not told of: the connection is made good before anything else is sent.
+    is_upset: Cell<bool>,
 }
 
 impl PcscCard {
@@ -56,9 +58,10 @@ impl PcscCard {
             channel: None,
             max_command,
             was_reset: false,
+            is_upset: Cell::new(false),
         };
         // Waits for other programs' transactions, so that the channel can be asked for after it.
-        new.atr = atr(new.card.as_ref())?;
+        new.atr = atr_past_resets(new.card.as_mut())?;
         new.channel = new.card.as_ref().and_then(|card| new.insertion.finish(card));
         Ok(new)
     }
@@ -86,7 +89,7 @@ impl PcscCard {
         self.card = Some(connect(&self.context, &self.reader)?);
         self.max_command.take();
         let after = look_at(&self.context, &self.reader)?.event_count();
-        if before != after || atr(self.card.as_ref())? != self.atr {
+        if before != after || atr_past_resets(self.card.as_mut())? != self.atr {
             self.let_go();
             return Err(Error::RemovedCard);
         }
@@ -112,20 +115,27 @@ impl link::Card for PcscCard {
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, LinkError> {
-        let Self { card, atr, insertion, channel, max_command, was_reset, .. } = self;
+        let Self { card, atr, insertion, channel, max_command, was_reset, is_upset, .. } = self;
         let mut card = card.as_mut().ok_or(LinkError::Removed)?;
-        let mut again = false;
+        if is_upset.take() {
+            rejoin(card, atr).map_err(lost)?;
+            max_command.take();
+            *was_reset = true;
+        }
+        let mut tries = 1;
         loop {
             match card.transaction2() {
                 Ok(held) => {
                     *channel = insertion.finish(&held).or(*channel);
-                    let link = Box::new(PcscTransaction { held: Some(held), max_command, resets: false });
+                    let link =
+                        Box::new(PcscTransaction { held: Some(held), max_command, is_upset, resets: false });
                     return Ok(Transaction { link, was_reset: mem::take(was_reset) });
                 }
-                Err((same, Error::ResetCard)) if !again => {
+                Err((same, Error::ResetCard)) if tries < RESET_TRIES => {
                     rejoin(same, atr).map_err(lost)?;
                     max_command.take();
-                    (card, again, *was_reset) = (same, true, true);
+                    (card, *was_reset) = (same, true);
+                    tries += 1;
                 }
                 Err((_, error)) => return Err(lost(error)),
             }
@@ -177,8 +187,24 @@ fn connect(context: &Context, reader: &CStr) -> Result<Card, Error> {
 
 /// Takes note of a reset by another program; the connection is good again after that, if it is the same card.
 fn rejoin(card: &mut Card, known: &[u8]) -> Result<(), Error> {
-    past_reset(|| card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard))?;
-    if atr(Some(card))? == known { Ok(()) } else { Err(Error::RemovedCard) }
+    reconnect(card)?;
+    if atr_past_resets(Some(card))? == known { Ok(()) } else { Err(Error::RemovedCard) }
+}
+
+fn reconnect(card: &mut Card) -> Result<(), Error> {
+    past_reset(|| card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard))
+}
+
+/// [`atr`], however often another program resets the card meanwhile.
+fn atr_past_resets(card: Option<&mut Card>) -> Result<Vec<u8>, Error> {
+    let card = card.ok_or(Error::RemovedCard)?;
+    for _ in 1..RESET_TRIES {
+        match atr(Some(card)) {
+            Err(Error::ResetCard) => reconnect(card)?,
+            other => return other,
+        }
+    }
+    atr(Some(card))
 }
 
 fn atr(card: Option<&Card>) -> Result<Vec<u8>, Error> {
@@ -195,6 +221,7 @@ struct PcscTransaction<'c> {
     /// Until it is dropped.
     held: Option<::pcsc::Transaction<'c>>,
     max_command: &'c OnceCell<usize>,
+    is_upset: &'c Cell<bool>,
     resets: bool,
 }
 
@@ -235,6 +262,10 @@ impl<'c> PcscTransaction<'c> {
     fn failed(&self, error: Error) -> LinkError {
         match self.held().status2_owned() {
             Err(status) if error == Error::NotTransacted && is_removal(status) => LinkError::Removed,
+            _ if is_reset(error) => {
+                self.is_upset.set(true);
+                LinkError::Reset
+            }
             _ => lost(error),
         }
     }

@@ -40,6 +40,12 @@ pub(super) fn is_removal(error: Error) -> bool {
     matches!(link_error(error), LinkError::NoCard | LinkError::Removed)
 }
 
+/// Whether a command failed because another program resets the card: until it has answered to that, it has no protocol that
+/// a command could go by.
+pub(super) fn is_reset(error: Error) -> bool {
+    matches!(error, Error::ResetCard | Error::ProtoMismatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +74,13 @@ mod tests {
     fn a_refusal_is_told_as_one() {
         let LinkError::Other(error) = link_error(Error::SecurityViolation) else { panic!("another meaning") };
         assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    /// Seen of pcsc-lite 1.9.9, of a command between another program's reset and the answer to it.
+    #[test]
+    fn a_command_without_a_protocol_came_into_a_reset() {
+        assert!(is_reset(Error::ResetCard) && is_reset(Error::ProtoMismatch));
+        assert!(!is_reset(Error::NotTransacted) && !is_reset(Error::RemovedCard));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use link::LinkError;
 
-use super::{Start, Token};
+use super::{Start, TRIES, Token};
 use crate::{
     Challenge, Cryptogram, Error, Family, Pin, PinPolicy, PinReference, PinState, PukState,
     crescendo::{Aca, CardCommand},
@@ -271,22 +271,20 @@ impl Token {
         self.demand_pin_path()?;
         let now = self.known.now();
         self.known.login.refuse_again(pin, now)?;
-        let verified = self.with_piv(Start::Select, |known, piv| {
+        let mut verified = self.with_piv(Start::Select, |known, piv| {
             known.demand_pin_path()?;
             known.login.verify(piv, pin, now)
         });
-        let is_lost = match &verified {
-            Err(Error::Link(LinkError::Reset)) => true,
-            Err(Error::Channel(why)) => why.is_loss(),
-            _ => false,
-        };
-        if !is_lost {
-            return verified;
+        for _ in 1..TRIES {
+            if !verified.as_ref().is_err_and(is_lost) {
+                break;
+            }
+            verified = self.with_piv(Start::Select, |known, piv| {
+                known.demand_pin_path()?;
+                known.login.verify_uncounted(piv, pin, now)
+            });
         }
-        self.with_piv(Start::Select, |known, piv| {
-            known.demand_pin_path()?;
-            known.login.verify_uncounted(piv, pin, now)
-        })
+        verified
     }
 
     /// Before a PIN is asked of nobody in vain. What failed before is tried again by the command that needs it.
@@ -294,5 +292,14 @@ impl Token {
         self.messaging.try_again();
         self.state()?;
         if self.messaging.is_due() { Ok(()) } else { self.known.demand_pin_path() }
+    }
+}
+
+/// Whether the card's verdict was lost on its way.
+fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::Link(LinkError::Reset) => true,
+        Error::Channel(why) => why.is_loss(),
+        _ => false,
     }
 }
