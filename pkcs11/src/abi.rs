@@ -31,7 +31,7 @@ use cryptoki_sys::*;
 use parking_lot::RwLock;
 use piv::{Environment, MessagingPolicy};
 
-use crate::{Error, Function, Provider, Settings, rv, settings::begin_log};
+use crate::{Error, Function, Provider, Settings, rv};
 
 pub use list::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 
@@ -124,7 +124,7 @@ unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
             check_arguments(args)?;
         }
         install(|| {
-            begin_log();
+            host::begin_log();
             let settings = Settings::from_environment();
             Arc::new(Provider::with_settings(host::readers(), environment(), settings))
         })

@@ -10,11 +10,10 @@
 //!
 //! A program that runs with other rights than its user's reads none of it.
 
-use std::{env, io};
+use std::env;
 
 use piv::KeyReference;
 use rustix::process::{getegid, geteuid, getgid, getuid};
-use tracing_subscriber::filter::LevelFilter;
 
 /// What a user may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +51,6 @@ impl Settings {
             new_key: new_key.and_then(KeyReference::from_number),
         }
     }
-}
-
-/// Begins the log, if the environment asks for one. A program that has a log of its own for this library keeps it.
-pub(crate) fn begin_log() {
-    let Some(level) = variable("CRESCENDO_LOG") else { return };
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level.parse().unwrap_or(LevelFilter::DEBUG))
-        .with_ansi(false)
-        .with_writer(io::stderr)
-        .finish();
-    let _ = tracing::subscriber::set_global_default(log);
 }
 
 /// A variable, unless somebody else than the user of this program might have set it.

@@ -2,7 +2,7 @@
 //! is administered with its PIN, or with its administration key; a card by the standard with its management key.
 
 use clap::Args;
-use device::{Administration, Authority, Device, KeyReference, ManagementKey, Pin, Rights, XauthKey};
+use device::{Device, Held, InHand, ManagementKey, Needs, Proof, XauthKey};
 
 use crate::{arguments::PinSource, failure::Failure, output::plain, pin, secret};
 
@@ -31,59 +31,31 @@ pub(crate) struct AuthoritySource {
     xauth_key_fd: Option<u32>,
 }
 
-/// What was given.
-pub(crate) struct Held {
-    right: Right,
-    pin: Option<Pin>,
-}
-
-enum Right {
-    Pin,
-    Management(ManagementKey),
-    Xauth(XauthKey),
-}
-
-/// What an action takes.
-#[derive(Clone, Copy)]
-pub(crate) struct Needs {
-    /// The right to change the device.
-    pub(crate) right: bool,
-    /// The PIN, whatever right there is.
-    pub(crate) pin: bool,
-}
-
-impl Needs {
-    /// To use a key, and perhaps to change the device.
-    pub(crate) fn of_key(key: KeyReference, right: bool) -> Self {
-        Self { right, pin: key.needs_pin() }
-    }
-}
-
 impl AuthoritySource {
     /// Gets what is needed, and nothing else.
     pub(crate) fn ask(&self, device: &mut Device, needs: Needs) -> Result<Held, Failure> {
-        device.administration().takes(self.has_xauth_key(), self.has_management_key())?;
-        if needs.right {
-            // Before anything is asked for in vain.
-            device.demand_contact()?;
+        let demand = device.demand(needs, self.in_hand())?;
+        let mut held = Held::default();
+        match demand.proof {
+            Proof::Xauth => held.xauth = Some(self.xauth_key()?),
+            Proof::Management => held.management = Some(self.management_key(&plain(device.name()))?),
+            Proof::Pin | Proof::Code | Proof::Nothing => {}
         }
-        let name = plain(device.name());
-        let right = match (device.administration(), needs.right) {
-            (_, false) => Right::Pin,
-            (Administration::Pin, _) if self.has_xauth_key() => Right::Xauth(self.xauth_key()?),
-            (Administration::Pin, _) => Right::Pin,
-            (Administration::ManagementKey, _) => Right::Management(self.management_key(&name)?),
-        };
-        let is_pin = needs.right && matches!(right, Right::Pin);
-        let pin = (needs.pin || is_pin).then(|| pin::entered(&self.pin, device, "PIN")).transpose()?;
-        Ok(Held { right, pin })
+        if demand.pin {
+            held.pin = Some(pin::entered(&self.pin, device, "PIN")?);
+        }
+        Ok(held)
     }
 
-    pub(crate) fn has_management_key(&self) -> bool {
+    pub(crate) fn in_hand(&self) -> InHand {
+        InHand { xauth: self.has_xauth_key(), management: self.has_management_key(), puk: false }
+    }
+
+    fn has_management_key(&self) -> bool {
         self.management_key_env.is_some() || self.management_key_fd.is_some() || self.default_management_key
     }
 
-    pub(crate) fn has_xauth_key(&self) -> bool {
+    fn has_xauth_key(&self) -> bool {
         self.xauth_key_env.is_some() || self.xauth_key_fd.is_some()
     }
 
@@ -101,21 +73,5 @@ impl AuthoritySource {
             ManagementKey::from_hex(&secret::text(variable, descriptor, &question)?)
         };
         Ok(key.map_err(device::Error::Card)?)
-    }
-}
-
-impl Held {
-    pub(crate) fn rights(&self) -> Rights<'_> {
-        let authority = match (&self.right, &self.pin) {
-            (Right::Management(key), _) => Some(Authority::ManagementKey(key)),
-            (Right::Xauth(key), _) => Some(Authority::Xauth(key)),
-            (Right::Pin, Some(pin)) => Some(Authority::Pin(pin)),
-            (Right::Pin, None) => None,
-        };
-        Rights { authority, pin: self.pin.as_ref() }
-    }
-
-    pub(crate) fn pin(&self) -> Option<&Pin> {
-        self.pin.as_ref()
     }
 }

@@ -55,7 +55,8 @@ fn list(output: &Output, cache: &device::Cache) -> Result<(), Failure> {
 }
 
 fn clear(output: &Output, devices: &Devices, cache: &device::Cache, which: &Clear) -> Result<(), Failure> {
-    let (kept, is_gone) = if which.all { all(cache) } else { one(devices, cache, &which.which)? };
+    let wanted = which.which.device.as_deref();
+    let (kept, is_gone) = if which.all { all(cache) } else { cache.clear_named(devices, wanted)? };
     if !is_gone {
         return Err(Failure::File(PathBuf::from("the cache"), io::ErrorKind::PermissionDenied.into()));
     }
@@ -66,19 +67,6 @@ fn clear(output: &Output, devices: &Devices, cache: &device::Cache, which: &Clea
 fn all(cache: &device::Cache) -> (Vec<Kept>, bool) {
     let kept = cache.list();
     (kept, cache.clear_all())
-}
-
-/// What is kept of a card may be named when the card is not here; no card is asked for anything then.
-fn one(devices: &Devices, cache: &device::Cache, which: &Which) -> Result<(Vec<Kept>, bool), Failure> {
-    let wanted = which.device.as_deref();
-    if let Some(kept) = wanted.map(|wanted| cache.find(wanted)).transpose()?.flatten() {
-        let is_gone = cache.clear(kept.guid);
-        return Ok((vec![kept], is_gone));
-    }
-    // Of a card without a GUID nothing is ever kept.
-    let Some(guid) = devices.select(wanted)?.guid()? else { return Ok((Vec::new(), true)) };
-    let kept = cache.list().into_iter().filter(|kept| kept.guid == guid).collect();
-    Ok((kept, cache.clear(guid)))
 }
 
 fn forget_pins(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {

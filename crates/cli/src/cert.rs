@@ -11,7 +11,7 @@ use std::{
     time::SystemTime,
 };
 
-use device::{Bare, Certificate, Devices, Entry, KeyReference, Losses, Mark, purpose};
+use device::{Bare, Certificate, Devices, Entry, Mark, purpose};
 use serde::Serialize;
 
 pub(crate) use self::arguments::{Delete, Import, Request, SelfSign};
@@ -144,28 +144,6 @@ fn bare_block(item: &BareItem) -> String {
         "{key}  {purpose}\n  ! a key without a certificate{kind}: crescendo cert request --existing --key {key}, or \
          self-sign\n"
     )
-}
-
-/// What is lost where this is done.
-fn lost(losses: &Losses, key: KeyReference, with_key: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(subject) = &losses.certificate {
-        lines.push(format!("The certificate of {key} ({}) is lost.", plain(subject)));
-    }
-    if !with_key || losses.key == Some(false) {
-        return lines;
-    }
-    let kind = losses.algorithm.map(|algorithm| format!(" ({algorithm})")).unwrap_or_default();
-    lines.push(match losses.key {
-        Some(_) => format!("The key in {key}{kind} is lost for good."),
-        None => format!("If there is a key in {key}, which this card does not tell, it is lost for good."),
-    });
-    if key.is_key_management() {
-        lines.push(
-            "What was encrypted for it can then be read by nobody who has no copy of the key.".to_owned(),
-        );
-    }
-    lines
 }
 
 fn block(item: &Item) -> String {
@@ -308,25 +286,6 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("cert request --existing --key 9C"));
-    }
-
-    #[test]
-    fn what_is_lost_is_named() {
-        let losses = |certificate: Option<&str>, key| Losses {
-            certificate: certificate.map(str::to_owned),
-            key,
-            algorithm: None,
-        };
-        let of = |losses: &Losses, key, with_key| lost(losses, key, with_key).join("\n");
-        let (signature, management) = (KeyReference::DIGITAL_SIGNATURE, KeyReference::KEY_MANAGEMENT);
-        assert_eq!(of(&losses(None, Some(false)), management, true), "");
-        assert_eq!(of(&losses(None, Some(true)), signature, false), "");
-        assert_eq!(
-            of(&losses(Some("CN=A"), Some(true)), signature, false),
-            "The certificate of 9C (CN=A) is lost."
-        );
-        assert!(of(&losses(None, None), signature, true).contains("does not tell"));
-        assert!(of(&losses(None, Some(true)), management, true).contains("encrypted for it"));
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) fn run(
         keys: &firmware::keys_known_by(update_ids(&*host::system()).0),
         cache,
         cache_folder: host::store_folder(),
-        command: env::current_exe().unwrap_or_else(|_| "crescendo".into()),
+        command: Some(env::current_exe().unwrap_or_else(|_| "crescendo".into())),
         module: examine.module,
     };
     let report = doctor.examine();

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt::Write, io, path::PathBuf, process::ExitCode};
 
 use device::{
-    Candidate, CardError, Error, FileError, SubjectError,
+    Candidate, CardError, Error, FileError, PolicyError, SubjectError,
     firmware::{self, BadKey},
 };
 use link::LinkError;
@@ -63,8 +63,6 @@ pub(crate) enum Failure {
     Seed(&'static str),
     /// The policy of this machine cannot be read: why.
     Policy(PathBuf, String),
-    /// The key was made, and what was to follow has failed.
-    Made(Error),
 }
 
 impl From<Error> for Failure {
@@ -84,6 +82,15 @@ impl From<firmware::TrustError> for Failure {
         match error {
             firmware::TrustError::Unreadable(path, error) => Self::Unreadable(path, error),
             firmware::TrustError::Bad(path, error) => Self::Trust(path, error),
+        }
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Unreadable(path, error) => Self::Unreadable(path, error),
+            PolicyError::Bad(path, why) => Self::Policy(path, why),
         }
     }
 }
@@ -113,11 +120,6 @@ struct Listed<'a> {
 }
 
 impl Failure {
-    /// An error once a key may have been made.
-    pub(crate) fn after_making(error: Error, made: bool) -> Self {
-        if made { Self::Made(error) } else { Self::Device(error) }
-    }
-
     pub(crate) fn report(&self, output: &Output) -> ExitCode {
         // Whoever read along has seen enough.
         if matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
@@ -171,7 +173,6 @@ impl Failure {
             Self::Different => "these were two different ones; nothing was sent".to_owned(),
             Self::Seed(why) => format!("{why}; nothing was sent"),
             Self::Policy(path, why) => format!("the policy {} cannot be read: {why}", path.display()),
-            Self::Made(error) => format!("the new key is on the card, but has no certificate: {error}"),
         }
     }
 
@@ -196,12 +197,14 @@ impl Failure {
             Self::Different => ("different", USAGE),
             Self::Seed(_) => ("secret-format", USAGE),
             Self::Policy(..) => ("policy", FAILED),
-            Self::Made(error) => kind(error),
         }
     }
 
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Device(Error::Uncertified(_)) => Some(
+                "`crescendo cert request --existing` or `crescendo cert self-sign --existing` goes on from here.",
+            ),
             Self::Device(error) => hint(error),
             Self::Exists(_) => Some("Give another name, or replace it with --force."),
             Self::Terminal => Some("Write it to a file with --output, or use --format pem."),
@@ -209,9 +212,6 @@ impl Failure {
                 Some("A script gives the PIN with --pin-env or --pin-fd, and the code on standard input.")
             }
             Self::Unconfirmed(_) => Some("With --yes it is done without a question."),
-            Self::Made(_) => Some(
-                "`crescendo cert request --existing` or `crescendo cert self-sign --existing` goes on from here.",
-            ),
             Self::Subject(_) | Self::Credential(..) | Self::Declined | Self::Different | Self::Seed(_) => {
                 None
             }
@@ -238,6 +238,7 @@ impl Failure {
 
 fn kind(error: &Error) -> (&'static str, u8) {
     match error {
+        Error::Uncertified(error) => kind(error),
         Error::Link(LinkError::NoService) | Error::Card(CardError::Link(LinkError::NoService)) => {
             ("no-service", NO_SERVICE)
         }
@@ -290,7 +291,7 @@ fn kind(error: &Error) -> (&'static str, u8) {
         Error::NoPuk => ("no-puk", NOT_THERE),
         Error::NoPukKept => ("no-puk-kept", NOT_THERE),
         Error::PukFormat => ("puk-format", USAGE),
-        Error::ChallengeFormat => ("challenge-format", USAGE),
+        Error::ChallengeFormat | Error::ResponseFormat { .. } => ("challenge-format", USAGE),
         Error::MasterFormat => ("key-format", USAGE),
         Error::DeviceId => ("device-id-format", USAGE),
         Error::GivenUp => ("given-up", FAILED),

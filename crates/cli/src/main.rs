@@ -22,7 +22,6 @@ mod output;
 mod pairing;
 mod personalize;
 mod pin;
-mod policy;
 mod puk;
 mod recycle;
 mod report;

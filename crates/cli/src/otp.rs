@@ -8,7 +8,8 @@ use std::{
 
 use clap::{Args, Subcommand, ValueEnum};
 use device::{
-    BUTTON_POLL, BUTTON_TIME, BadSeed, Device, Devices, OtpHash, OtpKind, OtpRequest, OtpSlot, Seed,
+    BUTTON_POLL, BUTTON_TIME, BadSeed, Devices, OtpHash, OtpKind, OtpRequest, OtpSlot, Seed, lost_with_otp,
+    otp_time,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -183,30 +184,20 @@ fn list(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure
 fn code(output: &Output, devices: &Devices, asked: &Code) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
     let kind = match asked.kind {
-        Some(kind) => kind,
-        None => kind_of(&mut device, asked.slot)?,
+        Some(kind) => kind.into(),
+        None => device.otp_kind(asked.slot)?,
     };
     let pin = match kind {
-        Kind::Hotp => None,
-        Kind::Totp => Some(entered(&asked.pin, &mut device, "PIN")?),
+        OtpKind::Hotp => None,
+        OtpKind::Totp => Some(entered(&asked.pin, &mut device, "PIN")?),
     };
     let request = match &pin {
         None => OtpRequest::Hotp,
-        Some(pin) => OtpRequest::Totp(now()?, pin),
+        Some(pin) => OtpRequest::Totp(otp_time(SystemTime::now()).map_err(seed)?, pin),
     };
     let code = device.otp_code(asked.slot, &request, asked.unconfirmed, button(output))?;
-    let told = Told { device: Owner::of(&device), slot: asked.slot, kind: name(kind.into()), code };
+    let told = Told { device: Owner::of(&device), slot: asked.slot, kind: name(kind), code };
     output.show(&told, || format!("{}\n", *told.code))
-}
-
-/// What the slot says; slot 1 counts.
-fn kind_of(device: &mut Device, slot: u8) -> Result<Kind, Failure> {
-    let slots = device.otp_slots()?.ok_or(device::Error::Card(device::CardError::InUse))?;
-    let kind = slots.iter().find(|known| known.number == slot).and_then(|known| known.kind);
-    Ok(match kind {
-        Some(OtpKind::Totp) => Kind::Totp,
-        Some(OtpKind::Hotp) | None => Kind::Hotp,
-    })
 }
 
 /// The person is told once; the key is asked again until the time is up.
@@ -230,14 +221,11 @@ fn configure(output: &Output, devices: &Devices, asked: &Configure) -> Result<()
         asked.secret_fd,
         &format!("Secret for slot {} of {name} (base32, or an otpauth URI): ", asked.slot),
     )?;
-    let mut seed = Seed::parse(&text).map_err(|BadSeed(why)| Failure::Seed(why))?;
+    let mut seed = Seed::parse(&text).map_err(self::seed)?;
     drop(text);
     change(&mut seed, asked);
-    if asked.slot == 1 && seed.configuration.kind == OtpKind::Totp {
-        return Err(Failure::Seed("slot 1 counts: codes by the time are for slots 2 and 3"));
-    }
-    let lost = format!("The secret in slot {} of {name}, if there is one, is lost for good.", asked.slot);
-    confirm(asked.yes, &[lost])?;
+    let seed = seed.for_slot(asked.slot).map_err(self::seed)?;
+    confirm(asked.yes, &[lost_with_otp(&device.name(), asked.slot, true)])?;
     let pin = entered(&asked.pin, &mut device, "PIN")?;
     device.configure_otp(asked.slot, &pin, &seed, asked.unconfirmed)?;
     let done = Done { device: Owner::of(&device), slot: asked.slot, secret: "written" };
@@ -259,28 +247,19 @@ fn change(seed: &mut Seed, asked: &Configure) {
     if let Some(name) = &asked.name {
         configuration.name.clone_from(name);
     }
-    if configuration.name.is_empty() {
-        configuration.name = format!("OATH {}", name(configuration.kind).to_uppercase());
-    }
+}
+
+fn seed(BadSeed(why): BadSeed) -> Failure {
+    Failure::Seed(why)
 }
 
 fn delete(output: &Output, devices: &Devices, asked: &Delete) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
-    let name = plain(device.name());
-    confirm(asked.yes, &[format!("The secret in slot {} of {name} is lost for good.", asked.slot)])?;
+    confirm(asked.yes, &[lost_with_otp(&device.name(), asked.slot, false)])?;
     let pin = entered(&asked.pin, &mut device, "PIN")?;
     device.delete_otp(asked.slot, &pin, asked.unconfirmed)?;
     let done = Done { device: Owner::of(&device), slot: asked.slot, secret: "deleted" };
     output.show(&done, || format!("Slot {} has no secret any more.\n", asked.slot))
-}
-
-/// Seconds since 1970, as far as 32 bits go.
-fn now() -> Result<u32, Failure> {
-    let since = SystemTime::UNIX_EPOCH.elapsed().map(|time| u32::try_from(time.as_secs()));
-    match since {
-        Ok(Ok(seconds)) => Ok(seconds),
-        _ => Err(Failure::Seed("the clock of this machine is set to a time that no code can be made for")),
-    }
 }
 
 fn item(slot: OtpSlot) -> Slot {

@@ -2,7 +2,9 @@
 //! knows.
 
 use clap::Args;
-use device::{Device, Devices, ManagementKey, Personalized, PinPolicy, Plan, helpdesk::MasterKey};
+use device::{
+    Device, Devices, LocalPolicy, ManagementKey, Personalized, PinPolicy, Plan, helpdesk::MasterKey,
+};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -12,7 +14,7 @@ use crate::{
     output::{Output, Owner, plain},
     pairing::clipboard::Desktop,
     pin::{arguments::NewPin, entered, new_pin},
-    policy, puk, secret,
+    puk, secret,
 };
 
 #[derive(Args, Debug)]
@@ -84,7 +86,7 @@ pub(crate) fn run(output: &Output, devices: &Devices, asked: &Personalize) -> Re
     let factory = device.personalizing()?;
     device.administration().takes(asked.has_master(), asked.has_management_key())?;
     let policy = asked.policy(&mut device)?;
-    let rules = device.personal_rules(policy, &policy::local()?)?;
+    let rules = device.personal_rules(policy, &LocalPolicy::read(&*host::system())?)?;
     let desktop = asked.copy.then(Desktop::open).transpose()?;
     let (master, management) = (asked.master()?, asked.management()?);
     if !output.json {
@@ -113,16 +115,8 @@ pub(crate) fn run(output: &Output, devices: &Devices, asked: &Personalize) -> Re
 impl Personalize {
     /// The rules for PINs that were asked for, the rest as the device has them.
     fn policy(&self, device: &mut Device) -> Result<Option<PinPolicy>, Failure> {
-        if self.min.is_none() && self.max.is_none() && !self.digits && !self.any_characters {
-            return Ok(None);
-        }
-        let told = device.pin_status()?.policy.unwrap_or(PinPolicy::STANDARD);
-        let policy = PinPolicy {
-            min: self.min.unwrap_or(told.min),
-            max: self.max.unwrap_or(told.max),
-            digits: self.digits || (told.digits && !self.any_characters),
-        };
-        if policy.is_sane() { Ok(Some(policy)) } else { Err(device::Error::PolicyConflict.into()) }
+        let digits = if self.digits { Some(true) } else { self.any_characters.then_some(false) };
+        Ok(device.personal_policy(self.min, self.max, digits)?)
     }
 
     fn has_master(&self) -> bool {

@@ -5,16 +5,16 @@ mod entry;
 mod help_desk;
 mod text;
 
-use device::{Challenged, Device, Devices, PinState, PinStatus, Puk, PukState, XauthKey};
+use device::{Challenged, Device, Devices, LocalPolicy, PinState, PinStatus, Puk, PukState, XauthKey};
 use serde::Serialize;
 
 use self::arguments::{Change, Pin, Unblock, Verify};
-pub(crate) use self::entry::{entered, new_pin};
+pub(crate) use self::entry::{entered, new_pin, tries};
 use crate::{
     arguments::{Command, Which},
     failure::Failure,
     output::{Output, Owner, plain},
-    policy, secret,
+    secret,
 };
 
 #[derive(Serialize)]
@@ -74,7 +74,7 @@ pub(crate) fn run(output: &Output, devices: &Devices, command: Pin) -> Result<()
 fn status(output: &Output, devices: &Devices, which: &Which) -> Result<(), Failure> {
     let mut device = devices.select(which.device.as_deref())?;
     let status = device.pin_status()?;
-    let rules = device.pin_rules(&policy::local()?)?;
+    let rules = device.pin_rules(&LocalPolicy::read(&*host::system())?)?;
     let pin = item(&status, rules.to_string());
     let shown = Shown { device: Owner::of(&device), pin };
     output.show(&shown, || text::status(&shown))
@@ -89,7 +89,7 @@ fn verify(output: &Output, devices: &Devices, asked: &Verify) -> Result<(), Fail
 
 fn change(output: &Output, devices: &Devices, asked: &Change) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
-    let rules = device.pin_rules(&policy::local()?)?;
+    let rules = device.pin_rules(&LocalPolicy::read(&*host::system())?)?;
     let old = entered(&asked.pin, &mut device, "Current PIN")?;
     let new = entry::new_pin(&asked.new, &rules, Some(&old))?;
     device.change_pin(&old, &new)?;
@@ -100,7 +100,7 @@ fn unblock(output: &Output, devices: &Devices, asked: &Unblock) -> Result<(), Fa
     let mut device = devices.select(asked.which.device.as_deref())?;
     device.demand_contact()?;
     device.permit_unconfirmed(asked.unconfirmed);
-    let rules = device.pin_rules(&policy::local()?)?;
+    let rules = device.pin_rules(&LocalPolicy::read(&*host::system())?)?;
     if asked.help_desk {
         let new = entry::new_pin(&asked.new, &rules, None)?;
         help_desk::unblock(output, &mut device, &new, asked.response_fd)?;
@@ -119,11 +119,7 @@ fn unblock(output: &Output, devices: &Devices, asked: &Unblock) -> Result<(), Fa
 
 /// The PUK, from where it was said, or from a person who is told how many tries there are.
 fn entered_puk(asked: &Unblock, device: &mut Device) -> Result<Puk, Failure> {
-    let tries = match device.ways()?.puk {
-        PukState::Blocked => return Err(device::Error::PukBlocked.into()),
-        PukState::Tries(tries) => entry::tries(tries),
-        PukState::Untold | PukState::Absent => String::new(),
-    };
+    let tries = tries(device.puk_tries(false)?);
     let question = format!("PUK of {}{tries}: ", plain(device.name()));
     let text = secret::text(asked.puk.puk_env.as_deref(), asked.puk.puk_fd, &question)?;
     Ok(Puk::parse(&text)?)

@@ -1,6 +1,6 @@
 //! `crescendo puk`: the PUK that is kept on a device, shown to whoever knows the PIN, or never again.
 
-use device::{Devices, PinPolicy, PukState};
+use device::Devices;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -11,7 +11,7 @@ use crate::{
     pairing::clipboard::{Desktop, Patience, lend},
     pin::{
         arguments::{ChangePuk, Hide, Puk, Show},
-        entered,
+        entered, tries,
     },
     secret,
 };
@@ -74,10 +74,7 @@ fn told_text(told: &Told) -> String {
 
 fn hide(output: &Output, devices: &Devices, asked: &Hide) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
-    let name = plain(device.name());
-    let lost =
-        format!("{name} will never show its PUK again. Whoever has not written it down cannot use it.");
-    confirm(asked.yes, &[lost])?;
+    confirm(asked.yes, &[plain(device.lost_by_hiding())])?;
     let pin = entered(&asked.pin, &mut device, "PIN")?;
     device.hide_puk(&pin)?;
     done(output, Owner::of(&device), "hidden", "The PUK is no longer kept on the device. It stays valid.")
@@ -87,33 +84,19 @@ fn change(output: &Output, devices: &Devices, asked: &ChangePuk) -> Result<(), F
     let mut device = devices.select(asked.which.device.as_deref())?;
     device.demand_contact()?;
     device.permit_unconfirmed(asked.unconfirmed);
-    let tries = match device.ways()?.puk {
-        PukState::Absent => return Err(device::Error::NoPuk.into()),
-        PukState::Blocked => return Err(device::Error::PukBlocked.into()),
-        PukState::Tries(tries) => format!(" ({tries} tries left)"),
-        PukState::Untold => String::new(),
-    };
+    let tries = tries(device.puk_tries(true)?);
     let question = format!("Current PUK of {}{tries}: ", plain(device.name()));
-    let old = puk(&secret::text(asked.puk.puk_env.as_deref(), asked.puk.puk_fd, &question)?)?;
+    let old = secret::text(asked.puk.puk_env.as_deref(), asked.puk.puk_fd, &question)?;
+    let old = device::Puk::of_card(&old)?;
     let question = "New PUK, 8 digits: ";
     let text = secret::text(asked.new_puk_env.as_deref(), asked.new_puk_fd, question)?;
-    let new = EIGHT_DIGITS.pin(text.as_bytes()).map_err(|_| device::Error::PukFormat)?;
+    let new = device::Puk::new_of_card(&text)?;
     let is_said = asked.new_puk_env.is_some() || asked.new_puk_fd.is_some();
     if !is_said && *secret::text(None, None, "New PUK once more: ")? != *text {
         return Err(Failure::Different);
     }
     device.change_puk(&old, &new)?;
     done(output, Owner::of(&device), "changed", "The PUK is changed.")
-}
-
-/// What every card takes as a PUK.
-const EIGHT_DIGITS: PinPolicy = PinPolicy { min: 8, max: 8, digits: true };
-
-fn puk(text: &str) -> Result<device::Pin, Failure> {
-    match device::Puk::parse(text)? {
-        device::Puk::Digits(puk) => Ok(puk),
-        device::Puk::Code(_) => Err(device::Error::PukFormat.into()),
-    }
 }
 
 fn done(output: &Output, device: Owner, puk: &'static str, text: &str) -> Result<(), Failure> {

@@ -23,7 +23,10 @@ impl Device {
         } else {
             self.with_token(management_key)
         };
-        self.let_go();
+        // It was reset, unless a login kept it from being asked: that may be our own.
+        if !matches!(found, Err(Error::Card(piv::Error::InUse))) {
+            self.let_go();
+        }
         found
     }
 }

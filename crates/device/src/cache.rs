@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use link::{Entry, Store};
 use piv::TokenCache;
 
-use crate::{Candidate, Device, Error, uuid};
+use crate::{Candidate, Device, Devices, Error, uuid};
 
 /// So many digits of a GUID are taken for one; fewer may be part of a name.
 const LEAST_DIGITS: usize = 8;
@@ -99,6 +99,23 @@ impl Cache {
         let is_meant = |key: &str| guid_of(key) == Some(guid) || self.mentions(key, guid);
         self.store.remove(&hex(&guid).to_uppercase());
         self.remove_all(|entry| is_meant(&entry.key))
+    }
+
+    /// Drops all that is kept of the card that is meant, and tells what that was. What is kept may be named when the card is
+    /// not here, as for [`Cache::find`], and no card is asked for anything then; else it goes by the device
+    /// ([`Devices::select`]). `false`: as for [`Cache::clear`].
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`], and as [`Devices::select`] and [`Device::guid`].
+    pub fn clear_named(&self, devices: &Devices, wanted: Option<&str>) -> Result<(Vec<Kept>, bool), Error> {
+        if let Some(kept) = wanted.map(|wanted| self.find(wanted)).transpose()?.flatten() {
+            let is_gone = self.clear(kept.guid);
+            return Ok((vec![kept], is_gone));
+        }
+        // Of a card without a GUID nothing is ever kept.
+        let Some(guid) = devices.select(wanted)?.guid()? else { return Ok((Vec::new(), true)) };
+        let kept = self.list().into_iter().filter(|kept| kept.guid == guid).collect();
+        Ok((kept, self.clear(guid)))
     }
 
     /// Drops everything, of absent cards too. `false`: as for [`Cache::clear`].

@@ -24,7 +24,7 @@ use x509_cert::{name::RdnSequence, time::Validity};
 pub use self::{
     content::{Administration, Bare, Losses, Rights},
     file::{Credential, FileError},
-    request::SelfSigned,
+    request::{SelfSigned, usual_algorithm},
     subject::{Subject, SubjectError},
 };
 use crate::{Device, Error};

@@ -230,10 +230,14 @@ impl Device {
         self.load()
     }
 
-    /// Ends the connection to the card, which is left as it is: a program that stays connected keeps others from logging
-    /// out when they leave. What is known stays, and the next use connects again.
+    /// Ends the connection to the card: a program that stays connected keeps others from logging out when they leave. What
+    /// was authenticated over it is over, as by [`Device::end_authentication`]; else the card is left as it is. What is known
+    /// stays, and the next use connects again.
     pub fn let_go(&mut self) {
-        self.token = None;
+        if let Some(mut token) = self.token.take() {
+            // A card that does not answer any more has lost its login, too.
+            let _ = token.leave();
+        }
     }
 
     fn load_key_side(&mut self) {
@@ -274,6 +278,7 @@ impl Device {
         token.permit_unconfirmed(self.unconfirmed);
         self.take_up(&mut token)?;
         let result = work(&mut token);
+        self.known.pin = token.seen_pin().or(self.known.pin);
         match &result {
             Err(piv::Error::Managed) => {
                 self.note_managed();
@@ -355,9 +360,12 @@ impl Device {
         environment: &Environment,
         work: impl FnOnce(&mut Token) -> Result<T, piv::Error>,
     ) -> Result<T, Error> {
-        self.token = Some(self.open(environment)?);
+        let other = self.open(environment)?;
+        let usual = self.token.replace(other);
         let result = self.with_token(work);
-        self.token = None;
+        let is_gone = matches!(&result, Err(Error::Card(error)) if error.is_removal());
+        // What was authenticated over it stays.
+        self.token = usual.filter(|_| !is_gone);
         result
     }
 
@@ -379,6 +387,12 @@ impl Device {
             return Err(piv::Error::Link(LinkError::Removed).into());
         }
         Ok(card)
+    }
+
+    /// Whether what writes and is unconfirmed may be sent.
+    #[must_use]
+    pub fn permits_unconfirmed(&self) -> bool {
+        self.unconfirmed
     }
 
     pub(crate) fn candidate(&self) -> Candidate {

@@ -4,6 +4,7 @@
 //! check changes anything, sends a PIN, or takes a login from anybody; the one thing that is done is to finish an update
 //! of firmware that another run has left unconfirmed, as every command does that sees the key.
 
+mod command;
 mod driver;
 mod fwupd;
 mod keys;
@@ -21,6 +22,7 @@ use link::{HidDevices, System};
 
 use crate::{Cache, Devices, firmware::Keys};
 
+pub use command::installed_command;
 pub use module::{Loaded, Trial};
 
 /// A machine to be looked at.
@@ -37,8 +39,9 @@ pub struct Doctor<'m> {
     pub cache: &'m Cache,
     /// The folder of that, if it is in files.
     pub cache_folder: Option<PathBuf>,
-    /// A program that tries a PKCS#11 module: `COMMAND try-module FILE`, which prints a [`Trial`] as text.
-    pub command: PathBuf,
+    /// A program that tries a PKCS#11 module: `COMMAND try-module FILE`, which prints a [`Trial`] as text. Without one, whether a
+    /// module loads is not found out.
+    pub command: Option<PathBuf>,
     /// The module to be looked at, if it is not the one that is installed.
     pub module: Option<PathBuf>,
 }

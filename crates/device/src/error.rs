@@ -51,7 +51,7 @@ pub enum Error {
     SignsNothing(KeyReference),
     /// The certificate belongs to another key than the one there.
     NotItsCertificate(KeyReference),
-    /// The card tells its pairing code over contact alone.
+    /// The card does that over contact alone, as telling its pairing code.
     ContactNeeded,
     /// The card neither has a pairing code nor asks for one.
     NoPairingCode,
@@ -84,6 +84,11 @@ pub enum Error {
     PukFormat,
     /// What was entered is no challenge or response.
     ChallengeFormat,
+    /// What was entered is no response to this challenge.
+    ResponseFormat {
+        /// How many hexadecimal digits one has.
+        digits: usize,
+    },
     /// What was given is no master key.
     MasterFormat,
     /// What was given is no device ID.
@@ -103,6 +108,8 @@ pub enum Error {
     },
     /// The card was lost on the way: what was being done to it is done again.
     Unfinished(&'static str, piv::Error),
+    /// A new key was made, and this happened before it had its certificate.
+    Uncertified(Box<Error>),
 }
 
 /// A device that may be meant.
@@ -114,6 +121,14 @@ pub struct Candidate {
     pub id: Option<String>,
     /// The reader it is in.
     pub reader: String,
+}
+
+impl Error {
+    /// The same, after a key was made.
+    #[must_use]
+    pub fn after_making(self, made: bool) -> Self {
+        if made { Self::Uncertified(Box::new(self)) } else { self }
+    }
 }
 
 impl From<piv::Error> for Error {
@@ -150,7 +165,7 @@ impl fmt::Display for Error {
             Self::NotItsCertificate(key) => {
                 write!(f, "this certificate belongs to another key than {key} of this device; nothing was written")
             }
-            Self::ContactNeeded => f.write_str("the card tells its pairing code only in a contact reader"),
+            Self::ContactNeeded => f.write_str("the card does that only in a contact reader"),
             Self::NoPairingCode => f.write_str("the card asks for no pairing code"),
             Self::NoVci => f.write_str(
                 "the card has no virtual contact interface: on a contactless reader it takes neither PIN nor pairing code",
@@ -177,6 +192,9 @@ impl fmt::Display for Error {
             Self::ChallengeFormat => {
                 f.write_str("challenges and responses have 16 or 32 hexadecimal digits; nothing was sent")
             }
+            Self::ResponseFormat { digits } => {
+                write!(f, "the response has {digits} digits, each of them 0 to 9 or A to F; nothing was sent")
+            }
             Self::MasterFormat => f.write_str("a master key has 32 to 128 hexadecimal digits"),
             Self::DeviceId => f.write_str("a device ID has 8 to 64 letters and digits"),
             Self::GivenUp => f.write_str("the challenge was not answered; nothing has happened"),
@@ -190,6 +208,7 @@ impl fmt::Display for Error {
                 f,
                 "the PIN of this device is not the one it is delivered with ({retries} tries left); nothing was changed"
             ),
+            Self::Uncertified(why) => write!(f, "the new key is on the card, but has no certificate: {why}"),
             Self::Unfinished(what, why) => {
                 write!(f, "the device was lost while it was being {what}, and is perhaps half done: {why}")
             }
@@ -202,6 +221,7 @@ impl std::error::Error for Error {
         match self {
             Self::Link(error) | Self::NotKept(error) => Some(error),
             Self::Card(error) | Self::Uncertain(error) | Self::Unfinished(_, error) => Some(error),
+            Self::Uncertified(error) => Some(&**error),
             _ => None,
         }
     }

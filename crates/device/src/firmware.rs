@@ -1,11 +1,14 @@
 //! Firmware of keys: which keys are there, whose images are trusted, and the update of the one that is meant.
 
 mod card;
+mod side;
 mod trusted;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use link::{Clock, HidDevice, HidDevices, Store};
+
+use crate::{Candidate, WhyNot};
 
 pub use fido::Aaguid;
 pub use firmware::{
@@ -77,6 +80,8 @@ pub enum Error {
     NotSupported(Box<Key>),
     /// The key that is meant did not answer.
     Silent(Box<Key>),
+    /// Of the device that is meant no key side is known.
+    NoKeySide,
 }
 
 impl From<FirmwareError> for Error {
@@ -137,11 +142,7 @@ impl Keys {
         };
         let one = if fitting.len() == 1 { fitting.pop() } else { None };
         match (one, wanted) {
-            (Some(key), _) => match key.firmware.clone() {
-                Firmware::Updatable(info) => Ok((key, info)),
-                Firmware::NotSupported { .. } => Err(Error::NotSupported(key.into())),
-                Firmware::Silent(_) => Err(Error::Silent(key.into())),
-            },
+            (Some(key), _) => key.updatable(),
             (None, _) if !fitting.is_empty() => Err(Error::Ambiguous(fitting)),
             (None, Some(wanted)) if !keys.is_empty() => {
                 Err(Error::NoSuchKey { wanted: wanted.to_owned(), keys })
@@ -219,6 +220,23 @@ impl Key {
         }
     }
 
+    /// The same with what it says of its firmware, if it can be updated.
+    fn updatable(self) -> Result<(Self, Info), Error> {
+        match self.firmware.clone() {
+            Firmware::Updatable(info) => Ok((self, info)),
+            Firmware::NotSupported { .. } => Err(Error::NotSupported(self.into())),
+            Firmware::Silent(_) => Err(Error::Silent(self.into())),
+        }
+    }
+
+    /// As a person is shown it to choose from.
+    #[must_use]
+    pub fn candidate(&self) -> Candidate {
+        let name = self.info().map_or_else(|| "FIDO key".to_owned(), |info| info.model.clone());
+        let id = self.info().map(|info| info.serial.to_string());
+        Candidate { name, id, reader: self.device.path.clone() }
+    }
+
     /// Whether a person may mean it by this: a part of its serial number or of its USB serial number; its model; its path.
     #[must_use]
     pub fn goes_by(&self, wanted: &str) -> bool {
@@ -263,6 +281,7 @@ impl fmt::Display for Error {
                 Firmware::Silent(why) => write!(f, "{key} did not say what it is: {why}"),
                 _ => write!(f, "{key} did not say what it is"),
             },
+            Self::NoKeySide => WhyNot::NoKeySide.fmt(f),
         }
     }
 }

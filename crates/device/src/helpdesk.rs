@@ -64,6 +64,16 @@ pub fn response(text: &str) -> Result<Cryptogram, Error> {
     hex(text).and_then(|bytes| Cryptogram::new(&bytes)).ok_or(Error::ChallengeFormat)
 }
 
+/// A response to this challenge as a person types it in: it is as long.
+///
+/// # Errors
+/// [`Error::ResponseFormat`].
+pub fn response_to(challenge: &Challenge, text: &str) -> Result<Cryptogram, Error> {
+    let length = challenge.bytes().len();
+    let fitting = response(text).ok().filter(|response| response.bytes().len() == length);
+    fitting.ok_or(Error::ResponseFormat { digits: 2 * length })
+}
+
 /// Bytes as people read them to each other: hexadecimal, in groups of four.
 #[must_use]
 pub fn spoken(bytes: &[u8]) -> Zeroizing<String> {
@@ -192,6 +202,11 @@ mod tests {
     fn what_is_typed_wrong_is_refused() {
         for text in ["", "A1B2", "A1B2 C3D4 E5F6 07", "A1B2 C3D4 E5F6 071G", "A1B2 C3D4 E5F6 0718 2"] {
             assert!(matches!(challenge(text), Err(Error::ChallengeFormat)), "{text}");
+        }
+        let asked = challenge("0011 2233 4455 6677").unwrap();
+        assert!(response_to(&asked, "8899-aabb-ccdd-eeff").is_ok());
+        for text in ["", "0011", "00112233445566778899AABBCCDDEEFF", "8899AABBCCDDEEFG"] {
+            assert!(matches!(response_to(&asked, text), Err(Error::ResponseFormat { digits: 16 })), "{text}");
         }
         assert!(MasterKey::from_hex("0011").is_err() && MasterKey::from_hex(&"00".repeat(65)).is_err());
         for text in ["", "1234567", "4790 0503 7089!"] {

@@ -20,6 +20,8 @@ pub mod helpdesk;
 mod identity;
 mod info;
 mod key_side;
+mod lost;
+mod needs;
 mod offers;
 mod otp;
 mod pairing;
@@ -33,7 +35,7 @@ mod unblock;
 pub use cache::{Cache, Kept};
 pub use certificates::{
     Administration, Bare, Certificate, Credential, Entry, FileError, Format, Losses, Mark, Rights,
-    SelfSigned, Subject, SubjectError,
+    SelfSigned, Subject, SubjectError, usual_algorithm,
 };
 pub use device::{Device, State};
 pub use devices::Devices;
@@ -41,8 +43,10 @@ pub use error::{Candidate, Error};
 pub use identity::uuid;
 pub use info::{Info, Key, purpose};
 pub use key_side::{KeySide, join};
+pub use lost::{lost_with_otp, plain};
+pub use needs::{Demand, Held, InHand, Needs, Proof, Recycler};
 pub use offers::{Action, Offer, WhyNot};
-pub use otp::{BUTTON_POLL, BUTTON_TIME, BadSeed, Seed};
+pub use otp::{BUTTON_POLL, BUTTON_TIME, BadSeed, Seed, otp_time};
 pub use pairing::{Forgotten, Interface, Next, Pairing, Retrieved, Signer};
 pub use personalize::{Personalized, Plan};
 pub use pin::{Challenged, PinStatus, Ways};
@@ -53,6 +57,6 @@ pub use piv::{
     channel::Suite,
     crescendo::{Application, Overview},
 };
-pub use policy::{LocalPolicy, PinRules, Refusal};
+pub use policy::{LocalPolicy, PinRules, PolicyError, Refusal};
 pub use puk::{Puk, PukCode};
-pub use recycle::{Contents, Passkeys, RecycleRight, Recycling};
+pub use recycle::{Contents, Passkeys, PasskeysAfter, RecycleRight, Recycling};

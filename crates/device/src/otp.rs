@@ -1,6 +1,9 @@
 //! One-time passwords of a key: its slots, codes, and new secrets as services hand them out (an otpauth URI, or base32).
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::RefCell,
+    time::{Duration, SystemTime},
+};
 
 use piv::{OtpConfiguration, OtpHash, OtpKind, OtpRequest, OtpSlot, Pin};
 use zeroize::Zeroizing;
@@ -37,11 +40,40 @@ impl Seed {
         }
     }
 
+    /// As it is for this slot: with a name, so that people find it again.
+    ///
+    /// # Errors
+    /// [`BadSeed`] for codes by the time in slot 1, which counts.
+    pub fn for_slot(mut self, slot: u8) -> Result<Self, BadSeed> {
+        let OtpConfiguration { kind, name, .. } = &mut self.configuration;
+        if slot == 1 && *kind == OtpKind::Totp {
+            return Err(BadSeed("slot 1 counts: codes by the time are for slots 2 and 3"));
+        }
+        if name.is_empty() {
+            *name = match kind {
+                OtpKind::Hotp => "OATH HOTP".to_owned(),
+                OtpKind::Totp => "OATH TOTP".to_owned(),
+            };
+        }
+        Ok(self)
+    }
+
     /// How long the secret is, in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
         self.secret.len()
     }
+}
+
+/// Seconds since 1970, as far as 32 bits go: what codes are made of.
+///
+/// # Errors
+/// [`BadSeed`] for a clock that is set to another time.
+pub fn otp_time(now: SystemTime) -> Result<u32, BadSeed> {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).ok();
+    since
+        .and_then(|time| u32::try_from(time.as_secs()).ok())
+        .ok_or(BadSeed("the clock of this machine is set to a time that no code can be made for"))
 }
 
 fn usual(kind: OtpKind) -> OtpConfiguration {
@@ -134,7 +166,17 @@ impl Device {
     /// # Errors
     /// [`Error::Empty`] without a card, [`Error::Card`].
     pub fn otp_slots(&mut self) -> Result<Option<Vec<OtpSlot>>, Error> {
-        self.with_token(piv::Token::otp_slots)
+        self.with_token(|token| token.with_login_aside(piv::Token::otp_slots))
+    }
+
+    /// How codes come about in a slot, as it says itself; one that says nothing counts.
+    ///
+    /// # Errors
+    /// [`piv::Error::InUse`] where somebody is logged in; as [`Device::otp_slots`].
+    pub fn otp_kind(&mut self, slot: u8) -> Result<OtpKind, Error> {
+        let slots = self.otp_slots()?.ok_or(piv::Error::InUse)?;
+        let told = slots.iter().find(|known| known.number == slot).and_then(|known| known.kind);
+        Ok(told.unwrap_or(OtpKind::Hotp))
     }
 
     /// A code. `wait` is called between two tries while the key waits for its button, and lets [`BUTTON_POLL`] pass; `false`
@@ -150,8 +192,11 @@ impl Device {
         wait: impl FnMut() -> bool,
     ) -> Result<Zeroizing<String>, Error> {
         let wait = RefCell::new(wait);
-        let code =
-            self.with_token(|token| token.otp_code(slot, request, unconfirmed, &|| (wait.borrow_mut())()));
+        let code = self.with_token(|token| {
+            token.with_login_aside(|token| {
+                token.otp_code(slot, request, unconfirmed, &|| (wait.borrow_mut())())
+            })
+        });
         code.map_err(|error| match error {
             Error::Card(piv::Error::NotFound) => Error::EmptySlot(slot),
             error => error,
@@ -170,7 +215,9 @@ impl Device {
         unconfirmed: bool,
     ) -> Result<(), Error> {
         self.with_token(|token| {
-            token.configure_otp(slot, pin, &seed.configuration, &seed.secret, unconfirmed)
+            token.with_login_aside(|token| {
+                token.configure_otp(slot, pin, &seed.configuration, &seed.secret, unconfirmed)
+            })
         })
     }
 
@@ -179,7 +226,7 @@ impl Device {
     /// # Errors
     /// As [`piv::Token::delete_otp`].
     pub fn delete_otp(&mut self, slot: u8, pin: &Pin, unconfirmed: bool) -> Result<(), Error> {
-        self.with_token(|token| token.delete_otp(slot, pin, unconfirmed))
+        self.with_token(|token| token.with_login_aside(|token| token.delete_otp(slot, pin, unconfirmed)))
     }
 }
 
@@ -214,6 +261,26 @@ mod tests {
         };
         assert_eq!((configuration, secret.as_slice()), (expected, &b"foo"[..]));
         assert_eq!(seed("OTPAUTH://hotp/a?counter=5&secret=MZXW6#x").0.counter, 5);
+    }
+
+    #[test]
+    fn slots_have_names_and_the_first_one_counts() {
+        let of = |text: &str, slot| {
+            let seed = Seed::parse(text).ok().unwrap();
+            seed.for_slot(slot).map(|seed| seed.configuration.name.clone())
+        };
+        assert_eq!(of("MZXW6", 1).unwrap(), "OATH HOTP");
+        assert_eq!(of("otpauth://totp/?secret=MZXW6", 2).unwrap(), "OATH TOTP");
+        assert_eq!(of("otpauth://totp/a?secret=MZXW6", 3).unwrap(), "a");
+        assert!(of("otpauth://totp/a?secret=MZXW6", 1).unwrap_err().0.contains("slot 1 counts"));
+    }
+
+    #[test]
+    fn codes_are_made_for_times_of_32_bits() {
+        let at = |seconds| otp_time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!((at(0), at(u64::from(u32::MAX))), (Ok(0), Ok(u32::MAX)));
+        assert!(at(1 << 32).is_err());
+        assert!(otp_time(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use link::{LinkError, PairingCodes};
 use piv::{Discovery, Environment, Identity, PairingCode, Pin, PinState, Token, channel::Suite, crescendo};
 
-use crate::{Device, Error};
+use crate::{Device, Error, authenticate::logged_in};
 
 /// What a card has told in a contact reader.
 pub struct Retrieved {
@@ -115,7 +115,7 @@ impl Device {
     }
 
     /// The pairing code, for whoever knows the PIN; and learns who has signed the card. The card is logged in for it, and
-    /// out again, unless another program had logged in before.
+    /// out again, unless this process or another had logged in before.
     ///
     /// # Errors
     /// [`Error::ContactNeeded`] on a contactless reader, [`Error::Card`] for a wrong PIN, [`Error::NoPairingCode`] if there
@@ -123,7 +123,7 @@ impl Device {
     pub fn retrieve_pairing_code(&mut self, pin: &Pin) -> Result<Retrieved, Error> {
         self.demand_contact()?;
         let environment = self.environment().clone();
-        let retrieved = self.with_token(|token| retrieve(token, pin, &environment))?;
+        let retrieved = self.with_token(|token| logged_in(token, pin, |token| read(token, &environment)))?;
         match retrieved {
             Retrieved { code: None, signer: Signer::NotOffered } => Err(Error::NoPairingCode),
             retrieved => Ok(retrieved),
@@ -238,16 +238,6 @@ impl Pairing {
             Interface::Contact => Next::Nothing,
         }
     }
-}
-
-fn retrieve(token: &mut Token, pin: &Pin, environment: &Environment) -> Result<Retrieved, piv::Error> {
-    let was_verified = token.state()?.pin == PinState::Verified;
-    token.login(pin)?;
-    let told = read(token, environment);
-    // A login that was there before belongs to another program, if that is still here.
-    let ended = if was_verified { token.leave().map(drop) } else { token.logout() };
-    let told = told?;
-    ended.map(|()| told)
 }
 
 fn read(token: &mut Token, environment: &Environment) -> Result<Retrieved, piv::Error> {

@@ -60,6 +60,28 @@ impl Device {
         Ok(PinPolicy::STANDARD.pin(text)?)
     }
 
+    /// The rules for PINs that are asked for, where any is, the others as the device has them.
+    ///
+    /// # Errors
+    /// [`Error::PolicyConflict`] for rules that no PIN can be as; as [`Device::pin_state`].
+    pub fn personal_policy(
+        &mut self,
+        min: Option<u8>,
+        max: Option<u8>,
+        digits: Option<bool>,
+    ) -> Result<Option<PinPolicy>, Error> {
+        if (min, max, digits) == (None, None, None) {
+            return Ok(None);
+        }
+        let told = self.pin_status()?.policy.unwrap_or(PinPolicy::STANDARD);
+        let policy = PinPolicy {
+            min: min.unwrap_or(told.min),
+            max: max.unwrap_or(told.max),
+            digits: digits.unwrap_or(told.digits),
+        };
+        if policy.is_sane() { Ok(Some(policy)) } else { Err(Error::PolicyConflict) }
+    }
+
     /// What the new PIN has to look like, under new rules if there are any. Nothing that writes is sent.
     ///
     /// # Errors

@@ -1,10 +1,17 @@
 //! What a new PIN has to look like: as the device tells, and stricter where the owner of the machine has said so
 //! (`/etc/crescendo/policy.toml`). Everything is checked here, before anything is sent.
 
-use std::fmt;
+use std::{fmt, io, path::PathBuf};
 
+use link::System;
 use piv::{Pin, PinPolicy};
 use serde::Deserialize;
+
+const INSTALLED: &str = "/etc/crescendo/policy.toml";
+/// Another file in its place, for laboratories.
+const VARIABLE: &str = "CRESCENDO_POLICY";
+
+const LARGEST: usize = 1 << 16;
 
 /// What the owner of this machine wants of new PINs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +21,15 @@ pub struct LocalPolicy {
     digits: bool,
     refuse_trivial: bool,
     allow_reuse: bool,
+}
+
+/// Why nobody knows what the owner of this machine wants. No PIN is set then.
+#[derive(Debug)]
+pub enum PolicyError {
+    /// The file cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// The file is not what it should be: why.
+    Bad(PathBuf, String),
 }
 
 /// The file as it is written: one table, `[pin]`.
@@ -42,7 +58,23 @@ enum Choice {
 }
 
 impl LocalPolicy {
-    /// Reads the file: a table `[pin]` with `min` and `max` (4 to 8), `digits` (true: nothing else), `trivial` (`"refuse"`:
+    /// The policy of this machine; where there is no file, nothing beyond what devices want.
+    ///
+    /// # Errors
+    /// A policy that cannot be read is not passed over.
+    pub fn read(system: &dyn System) -> Result<Self, PolicyError> {
+        let named = system.variable(VARIABLE);
+        let is_named = named.is_some();
+        let path = PathBuf::from(named.unwrap_or_else(|| INSTALLED.to_owned()));
+        let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not text");
+        match system.read(&path, LARGEST).and_then(|bytes| String::from_utf8(bytes).map_err(not_text)) {
+            Ok(text) => Self::parse(&text).map_err(|why| PolicyError::Bad(path, why)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(Self::default()),
+            Err(error) => Err(PolicyError::Unreadable(path, error)),
+        }
+    }
+
+    /// What is in such a file: a table `[pin]` with `min` and `max` (4 to 8), `digits` (true: nothing else), `trivial` (`"refuse"`:
     /// 111111, 123456, 121212 and the like) and `reuse` (`"allow"`: the old PIN may be the new one). What is not said stays as
     /// the device has it.
     ///
@@ -144,6 +176,24 @@ fn is_trivial(text: &[u8]) -> bool {
     let steps = |by: i16| text.windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == by);
     let pairs = text.iter().zip(text.iter().skip(2)).all(|(one, next)| one == next);
     steps(0) || steps(1) || steps(-1) || pairs
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
+            Self::Bad(path, why) => write!(f, "the policy {} cannot be read: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) => Some(error),
+            Self::Bad(..) => None,
+        }
+    }
 }
 
 /// As in `6 to 8 digits, not the old PIN, no run like 123456 and no repetition like 121212`.

@@ -3,7 +3,7 @@
 //! the card behind the PIN, until its owner no longer wants to see it. Our own scheme.
 
 use hkdf::Hkdf;
-use piv::{Authority, Challenge, Cryptogram, Pin, XauthKey};
+use piv::{Authority, Challenge, Cryptogram, Pin, PinPolicy, PukState, XauthKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -26,6 +26,9 @@ pub enum Puk {
 pub struct PukCode(Box<Zeroizing<[u8; BYTES]>>);
 
 impl Puk {
+    /// What every card takes as a new one of its own.
+    pub const NEW: PinPolicy = PinPolicy { min: 8, max: 8, digits: true };
+
     /// What a person typed: 6 to 8 characters are a card's own PUK, 16 a code. Small letters, spaces and hyphens, and the
     /// letters that look like digits are read as they are meant.
     ///
@@ -36,6 +39,25 @@ impl Puk {
             return Pin::puk(text.as_bytes()).map(Self::Digits).map_err(|_| Error::PukFormat);
         }
         PukCode::parse(text).map(Self::Code).ok_or(Error::PukFormat)
+    }
+
+    /// The PUK that a card itself has.
+    ///
+    /// # Errors
+    /// [`Error::PukFormat`], also for a code; nothing was sent.
+    pub fn of_card(text: &str) -> Result<Pin, Error> {
+        match Self::parse(text)? {
+            Self::Digits(puk) => Ok(puk),
+            Self::Code(_) => Err(Error::PukFormat),
+        }
+    }
+
+    /// A new one for a card: 8 digits, which every card takes.
+    ///
+    /// # Errors
+    /// As [`Puk::of_card`].
+    pub fn new_of_card(text: &str) -> Result<Pin, Error> {
+        Self::NEW.pin(text.as_bytes()).map_err(|_| Error::PukFormat)
     }
 }
 
@@ -75,6 +97,27 @@ impl PukCode {
 }
 
 impl Device {
+    /// How many tries the PUK has, for whoever is about to ask a person for it. `None`: the card does not tell, or has none;
+    /// a code may stand for it then. `own`: that will not do.
+    ///
+    /// # Errors
+    /// [`Error::PukBlocked`] and [`Error::NoPuk`], so that nobody is asked in vain; as [`Device::pin_state`].
+    pub fn puk_tries(&mut self, own: bool) -> Result<Option<u8>, Error> {
+        match self.ways()?.puk {
+            PukState::Blocked => Err(Error::PukBlocked),
+            PukState::Absent if own => Err(Error::NoPuk),
+            PukState::Tries(tries) => Ok(Some(tries)),
+            PukState::Untold | PukState::Absent => Ok(None),
+        }
+    }
+
+    /// What a person loses with [`Device::hide_puk`], in a sentence or two.
+    #[must_use]
+    pub fn lost_by_hiding(&self) -> String {
+        let name = self.name();
+        format!("{name} will never show its PUK again. Whoever has not written it down cannot use it.")
+    }
+
     /// The PUK that is kept on the device, for whoever knows the PIN. The card is logged in for it, and out again.
     ///
     /// # Errors
@@ -127,6 +170,17 @@ mod tests {
         assert!(matches!(Puk::parse("01AB-CDEF-GHJK-MNPQ"), Ok(Puk::Code(_))));
         for text in ["", "12345", "123456789", "01AB-CDEF-GHJK-MNPU"] {
             assert!(matches!(Puk::parse(text), Err(Error::PukFormat)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_card_has_digits_and_takes_eight_of_them() {
+        assert!(Puk::of_card("12345678").is_ok() && Puk::new_of_card("12345678").is_ok());
+        for text in ["01AB-CDEF-GHJK-MNPQ", "", "123456789"] {
+            assert!(matches!(Puk::of_card(text), Err(Error::PukFormat)), "{text}");
+        }
+        for text in ["1234567", "123456789", "1234567a", "01AB-CDEF-GHJK-MNPQ"] {
+            assert!(matches!(Puk::new_of_card(text), Err(Error::PukFormat)), "{text}");
         }
     }
 

@@ -57,6 +57,32 @@ pub enum Passkeys {
     Protected,
 }
 
+/// What became of the passkeys of a device that was recycled, as far as their PIN shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasskeysAfter {
+    /// There was no FIDO application.
+    None,
+    /// They are still there.
+    Kept,
+    /// They are gone.
+    Cleared,
+    /// The device does not tell.
+    Untold,
+}
+
+impl Passkeys {
+    /// What became of them, when it is this that is known now.
+    #[must_use]
+    pub fn became(self, after: Self) -> PasskeysAfter {
+        match (self, after) {
+            (Self::None, _) => PasskeysAfter::None,
+            (Self::Protected, Self::Protected) => PasskeysAfter::Kept,
+            (Self::Protected, _) => PasskeysAfter::Cleared,
+            (Self::Untold, _) => PasskeysAfter::Untold,
+        }
+    }
+}
+
 impl Device {
     /// How this device can be recycled, before anything is asked of a person or written. `keys`: somebody has a key or a PUK
     /// of it in hand.
@@ -160,5 +186,18 @@ fn reset_with(token: &mut Token, code: &PukCode) -> Result<(), piv::Error> {
     match token.reset_card(&Authority::Xauth(&code.key(16)?)) {
         Err(piv::Error::KeyKind) => token.reset_card(&Authority::Xauth(&code.key(8)?)),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passkeys_are_kept_where_their_pin_is() {
+        assert_eq!(Passkeys::Protected.became(Passkeys::Untold), PasskeysAfter::Cleared);
+        assert_eq!(Passkeys::Protected.became(Passkeys::Protected), PasskeysAfter::Kept);
+        assert_eq!(Passkeys::Untold.became(Passkeys::Untold), PasskeysAfter::Untold);
+        assert_eq!(Passkeys::None.became(Passkeys::None), PasskeysAfter::None);
     }
 }

@@ -110,6 +110,23 @@ fn clearing_one_leaves_the_other() {
 }
 
 #[test]
+fn what_is_cleared_by_name_needs_no_card() {
+    let desk = Desk::new();
+    let (cache, devices) = (desk.cache(), desk.devices());
+    let cleared = |wanted: Option<&str>| {
+        let (kept, is_gone) = cache.clear_named(&devices, wanted)?;
+        assert!(is_gone);
+        Ok::<_, Error>(kept.iter().map(Kept::uuid).collect::<Vec<_>>())
+    };
+    desk.card.zero();
+    assert_eq!(cleared(Some("8A11000000000001")).unwrap(), ["C4000C4E-5CE4-4D01-8A11-000000000001"]);
+    assert_eq!(desk.card.counts().apdus, 0);
+    assert_eq!(cleared(Some(PLAIN)).unwrap().len(), 1, "by its reader");
+    assert!(matches!(cleared(None), Err(Error::Ambiguous { .. })));
+    assert!(matches!(cleared(Some("nothing like it")), Err(Error::NoSuchDevice { .. })));
+}
+
+#[test]
 fn clearing_all_leaves_nothing() {
     let desk = Desk::new();
     assert!(desk.store.entries().len() > 2, "readers are remembered too");

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use crescendo_device::{CardError, Device, Devices, Environment, Error, OtpKind, OtpRequest, Seed};
+use crescendo_device::{CardError, Device, Devices, Environment, Error, OtpKind, OtpRequest, PinState, Seed};
 use piv::Pin;
 use sim::{Personality, SimCard, SimClock, SimReaders, SimStore};
 
@@ -107,15 +107,42 @@ fn keys_of_which_nothing_is_known_are_only_selected() {
 }
 
 #[test]
-fn cards_have_none_and_nobody_is_logged_out() {
+fn cards_have_none() {
     let (_, mut device) = desk(Personality::c2300());
     assert!(device.otp_slots().unwrap().unwrap().is_empty());
     let (_, mut device) = desk(Personality::piv());
     assert!(device.otp_slots().unwrap().unwrap().is_empty());
+}
+
+#[test]
+fn whoever_authenticated_stays_so_over_a_code() {
     let (card, mut device) = desk(Personality::c2300_key());
+    device.configure_otp(1, &pin(), &seed(SECRET), false).unwrap();
     device.authenticate(&pin()).unwrap();
+    assert_eq!(code(&card, &mut device, 1, &OtpRequest::Hotp).unwrap(), "755224");
+    assert_eq!(device.lock().unwrap(), PinState::Verified);
+    assert!(device.otp_slots().unwrap().is_some());
+    assert_eq!((device.lock().unwrap(), card.tries().pin), (PinState::Verified, 6));
+    let wrong = Pin::new(b"654321").ok().unwrap();
+    let refused = device.delete_otp(1, &wrong, false);
+    assert!(matches!(refused, Err(Error::Card(CardError::WrongPin { retries: 5 }))), "{refused:?}");
+    assert_eq!(
+        (device.lock().unwrap(), card.tries().pin),
+        (PinState::Tries(5), 5),
+        "nothing was sent after it"
+    );
+}
+
+#[test]
+fn another_program_that_is_logged_in_is_not_disturbed() {
+    let (card, mut device) = desk(Personality::c2300_key());
+    device.configure_otp(1, &pin(), &seed(SECRET), false).unwrap();
+    device.authenticate(&pin()).unwrap();
+    card.set_others(true);
     assert!(device.otp_slots().unwrap().is_none());
-    let in_use = device.otp_code(1, &OtpRequest::Hotp, false, || true);
-    assert!(matches!(in_use, Err(Error::Card(CardError::InUse))));
+    let refused = code(&card, &mut device, 1, &OtpRequest::Hotp);
+    assert!(matches!(refused, Err(Error::Card(CardError::InUse))), "{refused:?}");
     assert!(card.verified());
+    card.set_others(false);
+    assert_eq!(code(&card, &mut device, 1, &OtpRequest::Hotp).unwrap(), "755224");
 }

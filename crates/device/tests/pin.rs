@@ -105,6 +105,53 @@ fn authenticating_opens_a_device_until_it_ends() {
 }
 
 #[test]
+fn letting_go_ends_what_was_authenticated() {
+    for (others, reloads) in [(false, false), (false, true), (true, false)] {
+        let desk = Desk::new(Personality::key_v3());
+        let mut device = desk.device();
+        device.authenticate(&pin("123456")).unwrap();
+        assert_eq!(device.seen_pin(), Some(PinState::Verified));
+        desk.card.set_others(others);
+        if reloads {
+            device.reload();
+        } else {
+            device.let_go();
+        }
+        assert_eq!(desk.card.verified(), others);
+    }
+}
+
+#[test]
+fn looking_at_the_pairing_and_auditing_end_no_authentication() {
+    let desk = Desk::new(Personality::key_v3());
+    let mut device = desk.device();
+    device.authenticate(&pin("123456")).unwrap();
+    device.pairing().unwrap();
+    assert!(matches!(device.audit(), Err(Error::Card(CardError::InUse))));
+    assert!(desk.card.verified());
+    device.end_authentication().unwrap();
+    assert!(!desk.card.verified());
+    device.audit().unwrap();
+}
+
+#[test]
+fn nobody_is_asked_in_vain() {
+    let desk = Desk::new(Personality::piv_extended());
+    let mut device = desk.device();
+    assert_eq!((device.tries().unwrap(), device.puk_tries(true).unwrap()), (Some(3), Some(3)));
+    device.authenticate(&pin("123456")).unwrap();
+    assert_eq!(device.tries().unwrap(), None);
+    desk.card.block_pin();
+    desk.card.block_puk();
+    let mut device = desk.device();
+    assert!(matches!(device.tries(), Err(Error::Card(CardError::Blocked))));
+    assert!(matches!(device.puk_tries(false), Err(Error::PukBlocked)));
+    let mut none = Desk::new(Personality::c2300()).device();
+    assert_eq!(none.puk_tries(false).unwrap(), None);
+    assert!(matches!(none.puk_tries(true), Err(Error::NoPuk)));
+}
+
+#[test]
 fn verifying_leaves_the_login_of_another_program() {
     let desk = Desk::new(Personality::key_v3());
     let mut other = desk.token();

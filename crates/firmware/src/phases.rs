@@ -143,7 +143,10 @@ pub fn write(
     blocks(key, image, start, report)?;
     report(Step::Finishing);
     memory::remember(store, image.serial(), image.version());
-    let finished = key.ask(FINISH, &[], Patience::default());
+    let finished = key.transact(FINISH, &[], Patience::default(), &mut |_| {
+        report(Step::Finishing);
+        Flow::Continue
+    });
     finished.map(drop).map_err(|error| {
         let refused = matches!(error, fido::Error::Refused(_));
         if refused {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use firmware::{Allow, Cause, Error, Failure, Flow, Machine, Phase, State, Step, install};
 use lab::{Lab, NEW, OLD, image};
-use link::{HidDevice, HidDevices, HidLink, LinkError};
+use link::{Clock, HidDevice, HidDevices, HidLink, LinkError};
 use sim::key::{Button, Draft, FirstStart, Led, Mode, Profile, Quirk, SimKey, SimKeys, Stranger, Version};
 
 /// What a person would do at the first step that fits.
@@ -81,6 +81,21 @@ fn progress_ends_at_the_whole_and_never_goes_back() {
     })
     .unwrap();
     assert_eq!(progress, [0, 4096, 8192, 12_288, 16_384, 20_000]);
+}
+
+#[test]
+fn while_the_key_checks_the_image_that_is_told_again_and_again() {
+    let lab = Lab::with(Profile { hashing: Duration::from_secs(3), ..Profile::reference(1) });
+    let mut told = Vec::new();
+    lab.update_telling(&image(5000), &mut |step| {
+        if step == Step::Finishing {
+            told.push(lab.clock.now());
+        }
+        Flow::Continue
+    })
+    .unwrap();
+    assert!(told.windows(2).all(|pair| pair[1] - pair[0] <= Duration::from_millis(500)), "{told:?}");
+    assert!(told.len() >= 6, "{told:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod clock;
 mod environment;
 mod hid;
+mod log;
 mod messaging;
 mod pcsc;
 mod session;
@@ -16,6 +17,7 @@ mod system;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use log::begin_log;
 pub use messaging::{Messaging, messaging};
 
 /// The readers of this machine, through PC/SC. The service is asked when something is first wanted of it, and found

@@ -155,7 +155,7 @@ impl fmt::Display for Error {
             Self::Unsupported(what) => write!(f, "{what} is not supported"),
             Self::Unconfirmed(what) => write!(
                 f,
-                "nobody has published that this token takes {what}, and it writes; it was not sent (--unconfirmed sends it)"
+                "nobody has published that this token takes {what}, and it writes; it was not sent"
             ),
             Self::KeyFormat(how) => write!(f, "{how}; nothing was sent"),
             Self::KeyKind => f.write_str("the card's key is of another kind (3DES or AES, or of another length)"),

@@ -92,6 +92,11 @@ impl Login {
         self.user.is_some()
     }
 
+    /// Whether there is a PIN that may be sent again.
+    pub(crate) fn keeps_pin(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.pin.is_some())
+    }
+
     /// Asks the card for its PIN state, at no cost.
     pub(crate) fn ask(&mut self, piv: &mut Piv<'_>) -> Result<PinState, Error> {
         let state = match piv.pin_state(self.reference) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use device::{Algorithm, KeyReference};
+use device::{Algorithm, KeyReference, usual_algorithm};
 
 use crate::{
     arguments::{Format, Which, key},
@@ -111,7 +111,7 @@ pub(crate) enum Kind {
 }
 
 impl Wanted {
-    /// The kind of the key to be made. A key that decrypts has to sign for itself once, and RSA does everywhere.
+    /// The kind of the key to be made.
     pub(crate) fn kind(&self) -> Algorithm {
         match self.algorithm {
             Some(Kind::P256) => Algorithm::EccP256,
@@ -119,8 +119,7 @@ impl Wanted {
             Some(Kind::Rsa2048) => Algorithm::Rsa2048,
             Some(Kind::Rsa3072) => Algorithm::Rsa3072,
             Some(Kind::Rsa4096) => Algorithm::Rsa4096,
-            None if self.place.key.is_key_management() => Algorithm::Rsa2048,
-            None => Algorithm::EccP256,
+            None => usual_algorithm(self.place.key),
         }
     }
 }

@@ -10,12 +10,8 @@ use device::{Credential, Devices, FileError};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{
-    arguments::{Delete, Import},
-    lost,
-};
+use super::arguments::{Delete, Import};
 use crate::{
-    authority::Needs,
     confirm::confirm,
     failure::Failure,
     output::{Output, Owner, plain},
@@ -50,9 +46,8 @@ pub(super) fn import(output: &Output, devices: &Devices, asked: &Import) -> Resu
     let place = &asked.place;
     let mut device = devices.select(place.which.device.as_deref())?;
     let key = place.key;
-    confirm(place.yes, &lost(&device.losses(key)?, key, private.is_some()))?;
-    let mut needs = Needs::of_key(key, true);
-    needs.pin |= private.is_some() && device.is_crescendo();
+    confirm(place.yes, &device.losses(key)?.sentences(key, private.is_some()))?;
+    let needs = device.needs_to_import(key, private.is_some());
     let held = place.source.ask(&mut device, needs)?;
     match (&private, &certificate) {
         (Some(private), certificate) => {
@@ -88,12 +83,8 @@ pub(super) fn delete(output: &Output, devices: &Devices, asked: &Delete) -> Resu
     let place = &asked.place;
     let mut device = devices.select(place.which.device.as_deref())?;
     let (key, losses) = (place.key, device.losses(place.key)?);
-    let mut lines = lost(&losses, key, asked.with_key);
-    if lines.is_empty() {
-        lines.push(format!("Whatever is in {key} is lost."));
-    }
-    confirm(place.yes, &lines)?;
-    let needs = Needs { right: true, pin: asked.with_key && device.is_crescendo() };
+    confirm(place.yes, &losses.of_deleting(key, asked.with_key)?)?;
+    let needs = device.needs_to_delete(asked.with_key);
     let held = place.source.ask(&mut device, needs)?;
     if asked.with_key {
         device.delete_key(&held.rights(), key, asked.unconfirmed)?;

@@ -6,16 +6,15 @@ use std::{
     time::SystemTime,
 };
 
-use device::{Algorithm, Device, Devices, PublicKey, SelfSigned, Subject};
+use device::{Algorithm, Device, Devices, Held, Needs, PublicKey, SelfSigned, Subject};
 use serde::Serialize;
 
 use super::{
     arguments::{Request, SelfSign, Wanted},
-    form, lost, write,
+    form, write,
 };
 use crate::{
     arguments::Format,
-    authority::{Held, Needs},
     confirm::confirm,
     failure::Failure,
     output::{Output, Owner, hex, plain},
@@ -63,8 +62,8 @@ pub(super) fn request(output: &Output, devices: &Devices, request: &Request) -> 
     let (mut device, held, public) = key(output, devices, &request.wanted, false)?;
     let key = request.wanted.place.key;
     let bytes = device
-        .request(key, &public, &subject, held.pin(), form(format))
-        .map_err(|error| Failure::after_making(error, !request.wanted.existing))?;
+        .request(key, &public, &subject, held.pin.as_ref(), form(format))
+        .map_err(|error| error.after_making(!request.wanted.existing))?;
     match &request.output {
         Some(path) => write(path, &bytes, request.force)?,
         None if !output.json => return output.bytes(&bytes),
@@ -94,7 +93,7 @@ pub(super) fn self_sign(output: &Output, devices: &Devices, asked: &SelfSign) ->
     let key = asked.wanted.place.key;
     let SelfSigned { validity, fingerprint, .. } = device
         .self_sign(&held.rights(), key, &public, &subject, SystemTime::now(), asked.days)
-        .map_err(|error| Failure::after_making(error, !asked.wanted.existing))?;
+        .map_err(|error| error.after_making(!asked.wanted.existing))?;
     let item = Item {
         key: key.to_string(),
         algorithm: public.algorithm().to_string(),
@@ -130,12 +129,12 @@ fn key(
     let replaced = if wanted.existing && !writes {
         Vec::new()
     } else {
-        lost(&device.losses(key)?, key, !wanted.existing)
+        device.losses(key)?.sentences(key, !wanted.existing)
     };
     confirm(place.yes, &replaced)?;
     let held = place.source.ask(&mut device, Needs::of_key(key, writes || !wanted.existing))?;
     if wanted.existing {
-        let public = device.public_key(key, held.pin())?;
+        let public = device.public_key(key, held.pin.as_ref())?;
         return Ok((device, held, public));
     }
     let kind = wanted.kind();

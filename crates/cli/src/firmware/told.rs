@@ -64,15 +64,9 @@ pub(crate) fn hint(error: &Error) -> Option<&'static str> {
 /// The keys that may be meant.
 pub(crate) fn candidates(error: &Error) -> Vec<Candidate> {
     match error {
-        Error::NoSuchKey { keys, .. } | Error::Ambiguous(keys) => keys.iter().map(candidate).collect(),
+        Error::NoSuchKey { keys, .. } | Error::Ambiguous(keys) => keys.iter().map(Key::candidate).collect(),
         _ => Vec::new(),
     }
-}
-
-fn candidate(key: &Key) -> Candidate {
-    let name = key.info().map_or_else(|| "FIDO key".to_owned(), |info| info.model.clone());
-    let id = key.info().map(|info| info.serial.to_string());
-    Candidate { name, id, reader: key.device.path.clone() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! PINs as they are entered: an existing one by what the device may have, a new one by what is wanted of it. Nothing that
 //! cannot be one is sent, and so none of it costs a try.
 
-use device::{CardError, Device, Error, Pin, PinRules, PinState};
+use device::{Device, Error, Pin, PinRules};
 
 use super::arguments::NewPin;
 use crate::{arguments::PinSource, failure::Failure, output::plain, secret};
@@ -19,17 +19,17 @@ pub(crate) fn entered(source: &PinSource, device: &mut Device, what: &str) -> Re
 /// # Errors
 /// A blocked PIN is told before anybody is asked for it.
 fn about(device: &mut Device) -> Result<String, Failure> {
-    let tries = match device.lock()? {
-        PinState::Blocked | PinState::Tries(0) => return Err(Error::Card(CardError::Blocked).into()),
-        PinState::ContactOnly => return Err(Error::Card(CardError::ContactOnly).into()),
-        PinState::Tries(tries) => self::tries(tries),
-        PinState::Verified | PinState::Absent => String::new(),
-    };
-    Ok(format!("{}{tries}", plain(device.name())))
+    let tries = device.tries()?;
+    Ok(format!("{}{}", plain(device.name()), self::tries(tries)))
 }
 
-pub(super) fn tries(tries: u8) -> String {
-    if tries == 1 { " (the last try)".to_owned() } else { format!(" ({tries} tries left)") }
+/// So many tries, in words; nothing where that is not known.
+pub(crate) fn tries(tries: Option<u8>) -> String {
+    match tries {
+        None => String::new(),
+        Some(1) => " (the last try)".to_owned(),
+        Some(tries) => format!(" ({tries} tries left)"),
+    }
 }
 
 /// A new PIN, from where it was said, or from a person: who is told what it has to look like, enters it twice, and again

@@ -33,9 +33,9 @@ pub(super) fn unblock(
         match response {
             Some(number) => {
                 let text = secret::text(None, Some(number), "").ok()?;
-                helpdesk::response(&text).inspect_err(|why| eprintln!("{why}")).ok()
+                helpdesk::response_to(challenge, &text).inspect_err(|why| eprintln!("{why}")).ok()
             }
-            None => typed(challenge.bytes().len()),
+            None => typed(challenge),
         }
     })?;
     Ok(())
@@ -54,7 +54,7 @@ fn show(output: &Output, owner: &Owner, challenge: &Challenge) -> Result<(), Fai
 }
 
 /// The response as a person types it, who sees what is typed: it is worth nothing to anybody else. Nothing gives up.
-fn typed(length: usize) -> Option<Cryptogram> {
+fn typed(challenge: &Challenge) -> Option<Cryptogram> {
     let mut terminal = BufReader::new(File::open("/dev/tty").ok()?);
     loop {
         eprint!("Response: ");
@@ -63,10 +63,9 @@ fn typed(length: usize) -> Option<Cryptogram> {
         if line.trim().is_empty() {
             return None;
         }
-        match helpdesk::response(line.trim()) {
-            Ok(response) if response.bytes().len() == length => return Some(response),
-            Ok(_) => eprintln!("No: it has {} digits.", 2 * length),
-            Err(_) => eprintln!("No: it is made of the digits 0 to 9 and A to F."),
+        match helpdesk::response_to(challenge, line.trim()) {
+            Ok(response) => return Some(response),
+            Err(why) => eprintln!("No: {why}."),
         }
     }
 }

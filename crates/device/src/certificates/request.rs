@@ -48,6 +48,13 @@ pub struct SelfSigned {
     pub fingerprint: [u8; 32],
 }
 
+/// The kind of key that is made in this place where nobody wants another one. A key that decrypts has to sign for itself once,
+/// and RSA does everywhere.
+#[must_use]
+pub fn usual_algorithm(key: KeyReference) -> Algorithm {
+    if key.is_key_management() { Algorithm::Rsa2048 } else { Algorithm::EccP256 }
+}
+
 impl Device {
     /// A request for a certificate of this key, signed by it. `pin`: what the key wants, if it wants any.
     ///

@@ -55,7 +55,8 @@ impl Doctor<'_> {
         let system = self.system;
         let registered = registrations(system).into_iter().filter(|known| known.is_ours() && known.enabled);
         let mut places: Vec<_> = registered.map(|known| known.module).collect();
-        if let Some(folder) = system.real(&self.command).ok().as_deref().and_then(Path::parent) {
+        let command = self.command.as_ref().and_then(|command| system.real(command).ok());
+        if let Some(folder) = command.as_deref().and_then(Path::parent) {
             places.extend([folder.with_file_name("lib").join("pkcs11").join(OURS), folder.join(OURS)]);
         }
         places.push(Path::new("/usr/local/lib/pkcs11").join(OURS));
@@ -80,7 +81,12 @@ impl Doctor<'_> {
     fn try_module(&self, module: &Path) -> Finding {
         let name = module.display();
         let path = module.to_string_lossy();
-        let ran = match self.system.run(&self.command, &["try-module", &path], PATIENCE) {
+        let Some(command) = &self.command else {
+            let what =
+                format!("{name} was not tried: the command crescendo, which does that, is not installed");
+            return Finding::skipped("module", what);
+        };
+        let ran = match self.system.run(command, &["try-module", &path], PATIENCE) {
             Ok(ran) => ran,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let what = format!("{name} does not come back from loading and C_Initialize");
@@ -133,7 +139,7 @@ fn judged(module: &Path, loaded: &Loaded) -> Finding {
     if own.starts_with(&format!("{major}.{minor}.")) {
         Finding::ok("module", what)
     } else {
-        Finding::warning("module", format!("{what}; this command is of version {own}"), "./dev install")
+        Finding::warning("module", format!("{what}; this program is of version {own}"), "./dev install")
     }
 }
 

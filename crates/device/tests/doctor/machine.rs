@@ -40,6 +40,7 @@ struct State {
     user: u32,
     cache_folder: Option<PathBuf>,
     module: Option<PathBuf>,
+    no_command: bool,
     refusing: bool,
 }
 
@@ -96,6 +97,11 @@ impl Machine {
         self.state().module = Some(module.into());
     }
 
+    /// The program that asks is another one than the command, which is nowhere.
+    pub(crate) fn no_command(&self) {
+        self.state().no_command = true;
+    }
+
     pub(crate) fn user(&self, id: u32) {
         self.state().user = id;
     }
@@ -103,6 +109,11 @@ impl Machine {
     /// A file that belongs to root; the folders it is in come with it.
     pub(crate) fn file(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
         self.node(path.as_ref(), content.as_ref(), FileKind::File, 0o644);
+    }
+
+    /// The same for everybody to run.
+    pub(crate) fn program(&self, path: &str) {
+        self.node(path.as_ref(), b"", FileKind::File, 0o755);
     }
 
     /// The same for everybody to write to.
@@ -166,9 +177,9 @@ impl Machine {
     }
 
     pub(crate) fn report(&self) -> Report {
-        let (refusing, cache_folder, module) = {
+        let (refusing, cache_folder, module, no_command) = {
             let state = self.state();
-            (state.refusing, state.cache_folder.clone(), state.module.clone())
+            (state.refusing, state.cache_folder.clone(), state.module.clone(), state.no_command)
         };
         let readers: Arc<dyn Readers> =
             if refusing { Arc::new(Refusing) } else { Arc::new(self.readers.clone()) };
@@ -185,7 +196,7 @@ impl Machine {
             keys: &keys.known_by(update_ids(self).0),
             cache: &Cache::new(store),
             cache_folder,
-            command: "/usr/local/bin/crescendo".into(),
+            command: (!no_command).then(|| "/usr/local/bin/crescendo".into()),
             module,
         };
         doctor.examine()

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use crescendo_device::doctor::{Loaded, Trial, Verdict};
+use crescendo_device::doctor::{Loaded, Trial, Verdict, installed_command};
 use link::Ran;
 
 use crate::machine::{LIBRARIES, MODULE, Machine};
@@ -46,9 +46,36 @@ fn a_module_is_tried_where_it_can_do_no_harm() {
     machine.says("try-module", "loaded\nOpenSC Project\nOpenSC smartcard framework\n0\n23\n1\n1\n");
     machine.finds("module", Verdict::Warning, "OpenSC smartcard framework", "./dev install");
     machine.says("try-module", "loaded\nCrescendo project\nPIV\n9\n9\n1\n1\n");
-    machine.finds("module", Verdict::Warning, "this command is of version", "./dev install");
+    machine.finds("module", Verdict::Warning, "this program is of version", "./dev install");
     machine.says("try-module", "something else");
     assert_eq!(machine.finding("module").verdict, Verdict::Skipped);
+}
+
+#[test]
+fn without_the_command_a_module_is_not_tried() {
+    let machine = Machine::well();
+    machine.no_command();
+    machine.finds("module", Verdict::Skipped, "the command crescendo, which does that, is not installed", "");
+    assert!(!machine.has_run("try-module"));
+}
+
+#[test]
+fn another_program_finds_the_command_as_a_person_does() {
+    let machine = Machine::well();
+    assert_eq!(installed_command(&machine), None);
+    machine.program("/usr/bin/crescendo");
+    assert_eq!(installed_command(&machine), Some("/usr/bin/crescendo".into()));
+    machine.program("/usr/local/bin/crescendo");
+    assert_eq!(installed_command(&machine), Some("/usr/local/bin/crescendo".into()));
+    machine.set("PATH", "bin::/home/anna/bin:/opt/bin:/usr/bin");
+    for unfit in ["bin/crescendo", "crescendo"] {
+        machine.program(unfit);
+    }
+    machine.file("/home/anna/bin/crescendo", "not to be run");
+    machine.program("/opt/bin/crescendo");
+    assert_eq!(installed_command(&machine), Some("/opt/bin/crescendo".into()));
+    machine.set("PATH", "");
+    assert_eq!(installed_command(&machine), Some("/usr/local/bin/crescendo".into()));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use super::{Start, Token};
 use crate::{
-    Command, Error, PinPolicy, PinReference, PinState, Response, crescendo::Aca, messaging::Access, piv::Piv,
+    Command, Error, PinPolicy, PinReference, PinState, Response, crescendo::Aca, known::Known,
+    messaging::Access, piv::Piv,
 };
 
 /// What a card answers where somebody is logged in, or nobody can say: nothing was asked.
@@ -79,6 +80,31 @@ impl Token {
             done.map(Some)
         });
         self.selected = false;
+        result
+    }
+}
+
+impl Token {
+    /// Works with what is refused while somebody is logged in. Where that is this process alone, with a PIN that it keeps, its
+    /// login is ended on the card for it, and begun again by the rules of [`Token::login`]. If it cannot be, it is over.
+    ///
+    /// # Errors
+    /// Of `work`; of the link.
+    pub fn with_login_aside<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.state()?;
+        let is_contact = self.known.access() == Access::Contact;
+        let is_own = is_contact && self.known.login.keeps_pin() && self.card.alone()?;
+        if is_own {
+            self.with_piv(Start::Select, |known, piv| known.login.clear(piv))?;
+        }
+        let result = work(self);
+        if is_own {
+            // What was done is done, whatever becomes of this.
+            let _ = self.with_piv(Start::Select, Known::restore_login);
+        }
         result
     }
 }

@@ -108,6 +108,11 @@ impl Token {
         self.with_piv(Start::Select, |known, piv| known.login.ask(piv))
     }
 
+    /// What the card last told of its PIN. Nothing is sent; known after [`Token::state`].
+    pub fn seen_pin(&mut self) -> Option<PinState> {
+        self.known.state().map(|state| state.pin)
+    }
+
     /// Ends what a change of PIN leaves behind: on most cards the new one counts as verified.
     ///
     /// # Errors
