@@ -1,5 +1,5 @@
-# Sourced by `dev`: puts the module, its registration with p11-kit, the command, the udev rule and the plugin of fwupd in
-# place, and takes them away again. With DESTDIR set everything goes below that folder: for whoever makes a package.
+# Sourced by `dev`: puts the module, its registration with p11-kit, the command, the library for C, the udev rule and the plugin
+# of fwupd in place, and takes them away again. With DESTDIR set everything goes below that folder: for whoever makes a package.
 # shellcheck shell=bash
 
 # Where p11-kit looks for the registrations of an administrator, and fwupd for quirks that do not come with it.
@@ -14,12 +14,14 @@ install_all() {
     put 755 "$command" <"$built/crescendo"
     sed "s|@MODULE@|$module|" "$here/packaging/crescendo.module.in" | put 644 "$registration"
     put 644 "$rule" <"$here/packaging/70-crescendo.rules"
+    install_library "$built/lib"
     install_help "$built/crescendo"
     install_plugin "$built/$plugin_file"
     remove_leftovers
-    echo "installed: $module $command $registration $rule"
+    echo "installed: $module $command $library $registration $rule"
     if is_system "$prefix"; then
         reload_rules
+        tell_linker
     else
         echo "The system looks elsewhere; an administrator copies"
         echo "    $registration to $p11_kit_modules"
@@ -31,20 +33,24 @@ uninstall_all() {
     local file
     places "$1"
     for file in "$module" "$command" "$registration" "$rule" "$quirk" "${completions[@]}" $(pages_in "$1") \
-        $(plugins_in "$prefix_plugins"); do
-        if [ -e "$root$file" ]; then
+        $(libraries_in "$1") $(plugins_in "$prefix_plugins"); do
+        if [ -e "$root$file" ] || [ -L "$root$file" ]; then
             "${as_root[@]}" rm -f "$root$file"
             echo "removed: $file"
         fi
         [ "${file##*/}" != "$plugin_file" ] || "${as_root[@]}" rmdir "$root${file%/*}" 2>/dev/null || true
     done
     # What is left empty of the folders that only we would have made.
-    for file in lib/pkcs11 share/p11-kit/modules share/p11-kit share/fwupd/quirks.d share/fwupd lib/udev/rules.d lib/udev \
-        share/man/man1 share/man share/{bash-completion/completions,bash-completion,zsh/site-functions,zsh} \
+    for file in lib/pkcs11 lib/pkgconfig lib/cmake/{Crescendo,} share/p11-kit/modules share/p11-kit share/fwupd/quirks.d \
+        share/fwupd lib/udev/rules.d lib/udev share/man/man1 share/man \
+        share/{bash-completion/completions,bash-completion,zsh/site-functions,zsh} \
         share/fish/vendor_completions.d share/fish share; do
         "${as_root[@]}" rmdir "$root$1/$file" 2>/dev/null || true
     done
-    ! is_system "$1" || reload_rules
+    if is_system "$1"; then
+        reload_rules
+        tell_linker
+    fi
 }
 
 # put MODE PLACE: writes standard input there. What was there is replaced, not changed: it may be in use.
@@ -53,6 +59,36 @@ put() {
     "${as_root[@]}" rm -f "$root$2"
     "${as_root[@]}" tee "$root$2" >/dev/null
     "${as_root[@]}" chmod "$1" "$root$2"
+}
+
+# install_library LIB: the library for C and C++, with all that is below LIB; a version that is replaced goes. Programs may
+# need one with another number in its soname, which stays.
+install_library() {
+    local file soname
+    soname=$(basename "$(readlink "$1/libcrescendo.so")")
+    for file in $(libraries_in "$prefix"); do
+        case $file in
+        */"$soname" | */"$soname".*) "${as_root[@]}" rm -f "$root$file" ;;
+        esac
+    done
+    for file in crescendo.h crescendo.hpp; do
+        put 644 "$prefix/include/$file" <"$here/include/$file"
+    done
+    for file in $(cd "$1" && find . -type f ! -name '.*' | cut -c 3-); do
+        put 644 "$prefix/lib/$file" <"$1/$file"
+    done
+    for file in "$soname" libcrescendo.so; do
+        "${as_root[@]}" ln -sfn "$(readlink "$1/$file")" "$root$prefix/lib/$file"
+    done
+}
+
+# libraries_in PREFIX: the library for C and C++, of any version, and all that belongs to it.
+libraries_in() {
+    local file
+    for file in "$root$1"/lib/libcrescendo.{a,so{,.[0-9]*}} "$root$1"/lib/pkgconfig/crescendo.pc \
+        "$root$1"/lib/cmake/Crescendo/*.cmake "$root$1"/include/crescendo.{h,hpp}; do
+        [ ! -e "$file" ] && [ ! -L "$file" ] || echo "${file#"$root"}"
+    done
 }
 
 # install_help COMMAND: the pages of man(1) and what shells complete, which the command writes itself.
@@ -131,6 +167,11 @@ reload_rules() {
     fi
 }
 
+# Programs find a library below /usr/local by what ldconfig has written down.
+tell_linker() {
+    [ -n "$root" ] || "${as_root[@]}" "$(PATH=$PATH:/sbin command -v ldconfig)"
+}
+
 is_system() {
     case $1 in
     /usr | /usr/local) true ;;
@@ -142,7 +183,7 @@ is_system() {
 places() {
     local folder
     root=${DESTDIR:-} prefix=$1
-    module=$1/lib/pkcs11/libcrescendo_pkcs11.so command=$1/bin/crescendo
+    module=$1/lib/pkcs11/libcrescendo_pkcs11.so command=$1/bin/crescendo library=$1/lib/libcrescendo.so
     rule=$1/lib/udev/rules.d/70-crescendo.rules
     completions=("$1/share/bash-completion/completions/crescendo" "$1/share/zsh/site-functions/_crescendo"
         "$1/share/fish/vendor_completions.d/crescendo.fish")

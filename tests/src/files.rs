@@ -16,6 +16,8 @@ pub struct Files {
     pub command: PathBuf,
     /// The plugin of fwupd.
     pub plugin: PathBuf,
+    /// `libcrescendo.so`, the C interface. Beside it are what it links to, and the archive.
+    pub library: PathBuf,
 }
 
 impl Files {
@@ -33,6 +35,7 @@ impl Files {
                 sim: folder.join("crescendo-sim"),
                 command: folder.join("crescendo"),
                 plugin: folder.join("libfu_plugin_crescendo.so"),
+                library: folder.join("lib/libcrescendo.so"),
             }
         })
     }
@@ -51,6 +54,9 @@ fn build() -> PathBuf {
     cargo.current_dir(root()).args(["build", "--quiet"]);
     let built = cargo.args(packages.iter().flat_map(|package| ["-p", package])).status().expect("cargo runs");
     assert!(built.success(), "cargo build of {packages:?} failed");
+    let built =
+        Command::new(root().join("packaging/library.sh")).status().expect("packaging/library.sh runs");
+    assert!(built.success(), "packaging/library.sh failed");
     let test = env::current_exe().expect("a test has a name");
     let folder = test.ancestors().find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
     folder.expect("tests lie in the target folder").with_file_name("debug")

@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod abi;
+pub mod c;
 pub mod clients;
 
 mod client;

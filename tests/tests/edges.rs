@@ -23,7 +23,7 @@ const SHIPPED: &[(&str, &[&str])] = &[
 ];
 
 /// Who may use the virtual card, in tests alone.
-const MAY_TEST_WITH_SIM: &[&str] = &["piv", "fido", "firmware", "device", "pkcs11"];
+const MAY_TEST_WITH_SIM: &[&str] = &["piv", "fido", "firmware", "device", "pkcs11", "ffi"];
 
 /// Black-box tests may use everything.
 const TESTS: &str = "tests";

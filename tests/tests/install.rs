@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crescendo_tests::Lab;
+use crescendo_tests::abi::current;
+use crescendo_tests::c::{SANITIZED, include};
 
 /// `root` is where a package is made; nothing for the machine itself.
 fn install(root: &Path, prefix: &Path, more: &[&str]) -> String {
@@ -55,6 +57,30 @@ fn fwupd() -> PathBuf {
     folders.next().expect("fwupd is installed")
 }
 
+/// The library for C, with its links and all that belongs to it.
+fn library() -> Vec<String> {
+    let soname = format!("libcrescendo.so.{}", interface());
+    let mut files: Vec<_> = [
+        "include/crescendo.h",
+        "include/crescendo.hpp",
+        "lib/cmake/Crescendo/CrescendoConfig.cmake",
+        "lib/cmake/Crescendo/CrescendoConfigVersion.cmake",
+        "lib/libcrescendo.a",
+        "lib/libcrescendo.so",
+        "lib/pkgconfig/crescendo.pc",
+    ]
+    .map(String::from)
+    .into();
+    files.push(format!("lib/{soname}"));
+    files.push(format!("lib/{soname}.{}", env!("CARGO_PKG_VERSION")));
+    files
+}
+
+/// The number of the binary interface.
+fn interface() -> u32 {
+    current(&include().join("crescendo.h")).unwrap().version
+}
+
 #[test]
 #[ignore = "slow lane: builds what is shipped"]
 fn it_is_installed_and_taken_away_again() {
@@ -71,7 +97,7 @@ fn it_is_installed_and_taken_away_again() {
     let registered = fs::read_to_string(prefix.join("share/p11-kit/modules/crescendo.module")).unwrap();
     assert!(registered.contains(&format!("module: {}", module.display())), "{registered}");
     let version = fwupd().file_name().unwrap().to_str().unwrap().to_owned();
-    let expected = [
+    let mut expected = vec![
         "bin/crescendo".to_owned(),
         format!("lib/{version}/libfu_plugin_crescendo.so"),
         "lib/pkcs11/libcrescendo_pkcs11.so".to_owned(),
@@ -79,11 +105,14 @@ fn it_is_installed_and_taken_away_again() {
         "share/fwupd/quirks.d/crescendo.quirk".to_owned(),
         "share/p11-kit/modules/crescendo.module".to_owned(),
     ];
+    expected.extend(library());
+    expected.sort_unstable();
     assert_eq!(files_without_help(&prefix, "share"), expected);
 
     install(Path::new(""), &prefix, &["--uninstall"]);
     assert!(files(&prefix).is_empty(), "{:?}", files(&prefix));
-    let left: Vec<_> = ["lib/pkcs11", "lib/udev", "share"].map(|it| prefix.join(it)).into();
+    let left: Vec<_> =
+        ["lib/pkcs11", "lib/pkgconfig", "lib/cmake", "lib/udev", "share"].map(|it| prefix.join(it)).into();
     assert!(left.iter().all(|path| !path.exists()), "{left:?}");
 }
 
@@ -100,7 +129,7 @@ fn in_the_system_each_file_is_where_it_is_looked_for() {
     assert!(!said.contains("administrator"), "{said}");
     assert!(!gone.exists(), "{said}");
     let plugin = fwupd().join("libfu_plugin_crescendo.so");
-    let mut expected = [
+    let mut expected = vec![
         "etc/pkcs11/modules/crescendo.module",
         "usr/local/bin/crescendo",
         "usr/local/lib/pkcs11/libcrescendo_pkcs11.so",
@@ -108,6 +137,8 @@ fn in_the_system_each_file_is_where_it_is_looked_for() {
         "var/lib/fwupd/quirks.d/crescendo.quirk",
         plugin.to_str().unwrap().trim_start_matches('/'),
     ];
+    let library: Vec<_> = library().into_iter().map(|file| format!("usr/local/{file}")).collect();
+    expected.extend(library.iter().map(String::as_str));
     expected.sort_unstable();
     assert_eq!(files_without_help(root.path(), "usr/local/share"), expected);
     let registration = root.path().join("etc/pkcs11/modules/crescendo.module");
@@ -116,4 +147,78 @@ fn in_the_system_each_file_is_where_it_is_looked_for() {
 
     install(root.path(), system, &["--uninstall"]);
     assert!(files(root.path()).is_empty(), "{:?}", files(root.path()));
+}
+
+#[test]
+#[ignore = "slow lane: builds what is shipped"]
+fn programs_in_c_find_the_library_with_pkg_config_and_with_cmake() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first");
+    // What was installed before with the same soname goes; what has another one stays, with the programs that need it.
+    let (old, other) = ("lib/libcrescendo.so.1.0.0.1", "lib/libcrescendo.so.0");
+    fs::create_dir_all(first.join("lib")).unwrap();
+    fs::write(first.join(old), "").unwrap();
+    fs::write(first.join(other), "").unwrap();
+    install(Path::new(""), &first, &[]);
+    assert!(!first.join(old).exists() && first.join(other).exists());
+    // Nothing in there knows where it was put.
+    let prefix = folder.path().join("moved");
+    fs::rename(&first, &prefix).unwrap();
+    let consumer = format!("{}/strangers/consumer", env!("CARGO_MANIFEST_DIR"));
+    let source = format!("{consumer}/main.c");
+    let program = folder.path().join("program");
+
+    let pkg_config = |options: &[&str]| {
+        let mut command = Command::new("pkg-config");
+        command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).args(options).arg("crescendo");
+        let flags = said(&mut command);
+        flags.split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(pkg_config(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+    let mut gcc = Command::new("gcc");
+    said(gcc.arg("-o").arg(&program).arg(&source).args(pkg_config(&["--cflags", "--libs"])));
+    assert_eq!(run(&program, Some(&prefix)), greeting());
+    assert!(needed(&program).contains("libcrescendo.so"));
+
+    let mut flags = pkg_config(&["--static", "--cflags", "--libs"]);
+    let library = flags.iter_mut().find(|flag| *flag == "-lcrescendo").unwrap();
+    *library = "-l:libcrescendo.a".into();
+    let mut gcc = Command::new("gcc");
+    said(gcc.args(SANITIZED).arg("-o").arg(&program).arg(&source).args(flags));
+    assert_eq!(run(&program, None), greeting());
+    assert!(!needed(&program).contains("libcrescendo.so"));
+
+    let built = folder.path().join("built");
+    let place = format!("-DCMAKE_PREFIX_PATH={}", prefix.display());
+    said(Command::new("cmake").args(["-S", &consumer, &place, "-B"]).arg(&built));
+    said(Command::new("cmake").arg("--build").arg(&built));
+    for (name, is_shared) in [("shared", true), ("inside", false), ("plusplus", true)] {
+        // CMake tells a program where its libraries are, as long as it lies where it was built.
+        assert_eq!(run(&built.join(name), None), greeting());
+        assert_eq!(needed(&built.join(name)).contains("libcrescendo.so"), is_shared, "{name}");
+    }
+}
+
+fn greeting() -> String {
+    let number = interface();
+    format!("crescendo {}, interface {number} of {number}\n", env!("CARGO_PKG_VERSION"))
+}
+
+fn run(program: &Path, prefix: Option<&Path>) -> String {
+    let mut command = Command::new(program);
+    if let Some(prefix) = prefix {
+        command.env("LD_LIBRARY_PATH", prefix.join("lib"));
+    }
+    said(&mut command)
+}
+
+fn needed(program: &Path) -> String {
+    said(Command::new("objdump").arg("-p").arg(program))
+}
+
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
 }
