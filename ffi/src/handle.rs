@@ -1,7 +1,12 @@
 //! Handles: what C holds as a pointer to something it cannot look into. Each begins with a mark that says what it is, so that
 //! one of another kind is refused; in a debug build also one that was freed, the memory of which is never given back.
 
-use std::{mem::ManuallyDrop, ptr, sync::Arc};
+use std::{
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+    sync::Arc,
+};
 
 use crate::failure::Failure;
 
@@ -79,8 +84,9 @@ pub(crate) unsafe fn free<H: Handle>(handle: *mut H) {
     // Volatile: or the compiler sees that nobody may read it any more.
     // SAFETY: it is a place of our own.
     unsafe { ptr::addr_of_mut!(slot.mark).write_volatile(FREED) };
+    // A device ends its login: a fault in there is not to cross to C.
     // SAFETY: the slot is gone for everybody else.
-    unsafe { ManuallyDrop::drop(&mut slot.value) };
+    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut slot.value) }));
     bury(slot);
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use device::{Device, LocalPolicy, Pin, PinRules};
+use device::{Device, LocalPolicy, Pin, PinPolicy, PinRules};
 
 use crate::{
     call::enter,
@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Enters the PIN once, for what this program does next with the device: until crescendo_device_end_authentication, it lets go, the
-/// PIN is refused, the card is removed, or 15 minutes pass without use. `pin` NULL: the callback `ask` is called. One wrong PIN costs one try, and what can be no PIN
-/// costs none. Any thread.
+/// PIN is refused, the card is removed, or 15 minutes pass without use. `pin` NULL: the callback `ask` is called. One wrong PIN
+/// costs one try, and what can be no PIN costs none. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_device_authenticate(
     device: *const crescendo_device,
@@ -104,8 +104,8 @@ pub unsafe extern "C" fn crescendo_pin_check(
             Some(rules) => rules,
             None => opened.with(|device| rules(device, &opened.machine))?,
         };
-        // What can be no PIN is no old one either.
-        let old = old.and_then(|old| Pin::new(old.as_bytes()).ok());
+        // What can be no PIN is no old one either; and the rules may have been others when it was set.
+        let old = old.and_then(|old| PinPolicy::LOOSEST.pin(old.as_bytes()).ok());
         rules.admit(new.as_bytes(), old.as_ref())?;
         Ok(())
     })

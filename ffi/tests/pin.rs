@@ -333,6 +333,12 @@ fn a_new_pin_is_checked_while_it_is_typed() {
     ok(check(device.get(), NEW, Some("")));
     fails(unsafe { crescendo_pin_check(device.get(), ptr::null(), 0, ptr::null(), 0) }, Status::NullPointer);
     assert!(is_untouched(&card, tries) && !card.has_seen(NEW.as_bytes()));
+
+    // Cards with other rules have PINs that the standard does not.
+    let (lab, _) = Lab::new(Personality::c2300());
+    let device = lab.device();
+    fails(check(device.get(), "2718", Some("2718")), Status::PinRejected);
+    ok(check(device.get(), "2718", Some("2719")));
 }
 
 #[test]
