@@ -39,10 +39,10 @@ update() {
     begin "$1" /tmp/update "${@:2}"
 }
 
-# begin LOG COMMAND ...
+# begin LOG COMMAND ...: with the library from where the guest has it, which is not where the program was linked.
 begin() {
     log=$1
-    "${to_person[@]}" "${@:2}" >"$log" 2>&1 &
+    "${to_person[@]}" LD_LIBRARY_PATH="$files/lib" "${@:2}" >"$log" 2>&1 &
     program=$!
 }
 
