@@ -44,6 +44,7 @@ pub(crate) fn run(output: &Output, devices: &Devices, command: Puk) -> Result<()
 fn show(output: &Output, devices: &Devices, asked: &Show) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
     // Before a PIN is asked for in vain.
+    device.may_show_puk()?;
     let desktop = asked.copy.then(Desktop::open).transpose()?;
     let pin = entered(&asked.pin, &mut device, "PIN")?;
     let puk = device.puk(&pin)?;
@@ -74,6 +75,7 @@ fn told_text(told: &Told) -> String {
 
 fn hide(output: &Output, devices: &Devices, asked: &Hide) -> Result<(), Failure> {
     let mut device = devices.select(asked.which.device.as_deref())?;
+    device.may_show_puk()?;
     confirm(asked.yes, &[plain(device.lost_by_hiding())])?;
     let pin = entered(&asked.pin, &mut device, "PIN")?;
     device.hide_puk(&pin)?;

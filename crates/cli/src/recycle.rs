@@ -51,7 +51,7 @@ pub(crate) fn run(output: &Output, devices: &Devices, asked: &Recycle) -> Result
     let way = device.recycling(hand.puk || hand.xauth)?;
     let proof = device.demand_to_recycle(way, hand)?;
     let contents = device.what_is_lost()?;
-    let lost = contents.sentences(&device.name(), way);
+    let lost = contents.sentences(&device.title(), way);
     confirm(asked.yes, &lost)?;
     let held = asked.held(proof, &mut device)?;
     device.recycle(way, &held.right())?;

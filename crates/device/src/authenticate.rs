@@ -52,6 +52,14 @@ impl Device {
         self.with_token(|token| token.login(pin))
     }
 
+    /// The PIN that was entered with [`Device::authenticate`], if it is kept: for what wants the PIN itself, and uses no key.
+    ///
+    /// # Errors
+    /// As [`Device::pin_state`].
+    pub fn remembered_pin(&mut self) -> Result<Option<Pin>, Error> {
+        self.with_token(Token::remembered_pin)
+    }
+
     /// Ends it, here, and on the card unless another program uses that.
     ///
     /// # Errors

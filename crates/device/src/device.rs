@@ -114,6 +114,15 @@ impl Device {
         }
     }
 
+    /// Its name, and its device ID where that is known: for whoever is asked about this very device.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.id() {
+            Some(id) => format!("{} (ID {id})", self.name()),
+            None => self.name(),
+        }
+    }
+
     /// The reader it is in; of a key without a card side, where the system has it.
     #[must_use]
     pub fn reader(&self) -> &str {
@@ -230,6 +239,23 @@ impl Device {
         self.load()
     }
 
+    /// The same before something that is about this very card.
+    ///
+    /// # Errors
+    /// Of the link, where another card has taken its place.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        let known = self.known.guid;
+        self.reload();
+        match (known, self.known.guid) {
+            (Some(known), Some(found)) if known != found => {
+                // It stays so until somebody wants to know what is there now.
+                self.known.guid = Some(known);
+                Err(piv::Error::Link(LinkError::Removed).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ends the connection to the card: a program that stays connected keeps others from logging out when they leave. What
     /// was authenticated over it is over, as by [`Device::end_authentication`]; else the card is left as it is. What is known
     /// stays, and the next use connects again.
@@ -276,7 +302,13 @@ impl Device {
             None => self.open(&self.seams.environment)?,
         };
         token.permit_unconfirmed(self.unconfirmed);
-        self.take_up(&mut token)?;
+        if let Err(error) = self.take_up(&mut token) {
+            if !matches!(&error, Error::Card(why) if why.is_removal()) {
+                // A login over it can still be ended.
+                self.token = Some(token);
+            }
+            return Err(error);
+        }
         let result = work(&mut token);
         self.known.pin = token.seen_pin().or(self.known.pin);
         match &result {
@@ -290,11 +322,18 @@ impl Device {
         Ok(result?)
     }
 
-    /// What the card tells of itself, and the number printed on it: that is asked for once.
+    /// What the card tells of itself, and the number printed on it: that is asked for once. Another card than the one that was
+    /// there is none of this device: what a person has agreed to was about that one, and so was the PIN.
     fn take_up(&mut self, token: &mut Token) -> Result<(), Error> {
         let state = token.state()?;
         let identity = state.identity.as_ref();
-        self.known.guid = identity.and_then(piv::Identity::guid);
+        let guid = identity.and_then(piv::Identity::guid);
+        if let (Some(known), Some(found)) = (self.known.guid, guid)
+            && known != found
+        {
+            return Err(piv::Error::Link(LinkError::Removed).into());
+        }
+        self.known.guid = guid;
         self.known.serial = identity.and_then(piv::Identity::serial);
         self.known.label = state.label.clone();
         self.known.pin = Some(state.pin);

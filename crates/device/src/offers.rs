@@ -6,7 +6,7 @@ use std::fmt;
 
 use piv::{Family, PinState};
 
-use crate::{Device, State};
+use crate::{Device, Error, State};
 
 /// What a person can do with a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,6 +288,15 @@ impl Device {
     #[must_use]
     pub fn offers(&self) -> Vec<Offer> {
         self.standing().offers()
+    }
+
+    /// Whether this can be done with the device, as far as it shows: before anybody is asked for anything.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`] with the reason.
+    pub fn demand_offered(&mut self, action: Action) -> Result<(), Error> {
+        self.load();
+        self.why_not(action).map_or(Ok(()), |why| Err(Error::NotOffered(why)))
     }
 
     /// Why this cannot be done with the device; `None`: it can, or nobody knows better.

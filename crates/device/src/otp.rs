@@ -8,7 +8,7 @@ use std::{
 use piv::{OtpConfiguration, OtpHash, OtpKind, OtpRequest, OtpSlot, Pin};
 use zeroize::Zeroizing;
 
-use crate::{Device, Error};
+use crate::{Action, Device, Error};
 
 /// How long a person has for pressing the button.
 pub const BUTTON_TIME: Duration = Duration::from_secs(30);
@@ -201,6 +201,16 @@ impl Device {
             Error::Card(piv::Error::NotFound) => Error::EmptySlot(slot),
             error => error,
         })
+    }
+
+    /// Whether a slot can be configured with this secret, or emptied: before anybody is asked for anything.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`]; [`Error::Card`] where nobody has published that it can.
+    pub fn may_configure_otp(&mut self, seed: Option<&Seed>) -> Result<(), Error> {
+        self.demand_offered(Action::Otp)?;
+        let (configuration, unconfirmed) = (seed.map(|seed| &seed.configuration), self.unconfirmed);
+        self.with_token(|token| token.may_configure_otp(configuration, unconfirmed))
     }
 
     /// Configures a slot, and puts its secret there in place of the one it had.

@@ -43,7 +43,7 @@ impl Device {
     /// # Errors
     /// [`Error::NotOffered`] with the reason.
     pub fn personalizing(&mut self) -> Result<Pin, Error> {
-        self.reload();
+        self.refresh()?;
         match self.why_not(Action::Personalize) {
             Some(why) => Err(Error::NotOffered(why)),
             None => self.factory_pin(),

@@ -7,7 +7,7 @@ use piv::{Authority, Challenge, Cryptogram, Pin, PinPolicy, PukState, XauthKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{Device, Error, crockford};
+use crate::{Action, Device, Error, WhyNot, crockford};
 
 /// Characters of a code: 80 bits.
 const CODE: usize = 16;
@@ -116,6 +116,18 @@ impl Device {
     pub fn lost_by_hiding(&self) -> String {
         let name = self.name();
         format!("{name} will never show its PUK again. Whoever has not written it down cannot use it.")
+    }
+
+    /// Whether a PUK can be kept on this device, before anybody is asked for its PIN: only where it is somebody's, and not managed.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`].
+    pub fn may_show_puk(&mut self) -> Result<(), Error> {
+        self.load();
+        match self.why_not(Action::ShowPuk) {
+            Some(why @ (WhyNot::Factory | WhyNot::Managed)) => Err(Error::NotOffered(why)),
+            _ => Ok(()),
+        }
     }
 
     /// The PUK that is kept on the device, for whoever knows the PIN. The card is logged in for it, and out again.

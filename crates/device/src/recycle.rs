@@ -90,7 +90,7 @@ impl Device {
     /// # Errors
     /// [`Error::NotOffered`] with the reason; [`Error::CannotRecycle`] for a blocked PIN and no key.
     pub fn recycling(&mut self, keys: bool) -> Result<Recycling, Error> {
-        self.reload();
+        self.refresh()?;
         if let Some(why) = self.why_not(Action::Recycle) {
             return Err(Error::NotOffered(why));
         }

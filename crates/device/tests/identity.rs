@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crescendo_device::{Action, Cache, CardError, Device, Devices, Environment, Error, WhyNot};
+use crescendo_device::{Action, Cache, CardError, Device, Devices, Environment, Error, RecycleRight, WhyNot};
 use piv::Pin;
 use sim::{Interface, Personality, SimCard, SimClock, SimReaders, SimStore};
 
@@ -152,4 +152,32 @@ fn a_card_of_another_make_is_sent_nothing_but_select() {
     let strange = |apdu: &[u8]| !matches!(apdu, [0x00, 0xA4, ..] | [0x00, 0x20, 0x00, 0x80]);
     let sent: Vec<_> = desk.card.wire().iter().map(|apdu| apdu.command.to_vec()).collect();
     assert!(!sent.iter().any(|apdu| strange(apdu)), "{sent:02X?}");
+}
+
+/// What a person agreed to was about the card that was there, and so was the PIN.
+#[test]
+fn a_device_does_not_become_another_card() {
+    let desk = Desk::new(Personality::key_v3());
+    let other = SimCard::new(Personality { guid: [0x33; 16], ..Personality::key_v3() });
+    let mut device = desk.device();
+    let way = device.recycling(false).unwrap();
+    assert_eq!(device.what_is_lost().unwrap().certificates.len(), 4);
+    desk.readers.put(READER, &other);
+    other.zero();
+    let pin = Pin::new(b"654321").ok().unwrap();
+    let right = RecycleRight::Pin(&pin);
+    for _ in 0..2 {
+        let gone = device.recycle(way, &right);
+        assert!(matches!(&gone, Err(Error::Card(error)) if error.is_removal()), "{gone:?}");
+        let gone = device.verify_pin(&pin);
+        assert!(matches!(&gone, Err(Error::Card(error)) if error.is_removal()), "{gone:?}");
+        assert!(device.recycling(false).is_err());
+    }
+    assert_eq!((other.counts().verifies, other.tries().pin), (0, 6));
+
+    desk.readers.put(READER, &desk.card);
+    assert!(device.recycling(false).is_ok(), "it is the one again");
+    desk.readers.put(READER, &other);
+    device.reload();
+    assert!(matches!(device.verify_pin(&pin), Err(Error::Card(CardError::WrongPin { retries: 5 }))));
 }

@@ -146,3 +146,17 @@ fn another_program_that_is_logged_in_is_not_disturbed() {
     card.set_others(false);
     assert_eq!(code(&card, &mut device, 1, &OtpRequest::Hotp).unwrap(), "755224");
 }
+
+#[test]
+fn no_try_is_spent_where_there_are_no_codes() {
+    let (card, mut device) = desk(Personality::key_v3());
+    let wrong = Pin::new(b"654321").ok().unwrap();
+    for refused in [
+        device.configure_otp(1, &wrong, &seed(SECRET), true),
+        device.delete_otp(1, &wrong, true),
+        device.otp_code(1, &OtpRequest::Totp(0, &wrong), true, || false).map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Card(CardError::Unsupported(_)))), "{refused:?}");
+    }
+    assert_eq!(card.tries().pin, 6);
+}

@@ -259,6 +259,12 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// Whether the key was never told by its button that it is meant.
+    #[must_use]
+    pub fn nobody_pressed(&self) -> bool {
+        self.phase == Phase::Enter && matches!(self.cause, Cause::Key(fido::Error::Refused(NOT_PRESSED)))
+    }
+
     /// What a person does next.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -284,10 +290,13 @@ impl Failure {
     }
 }
 
+/// ERR_USER_ACTION_TIMEOUT of CTAP.
+const NOT_PRESSED: HidError = HidError(0x2F);
+
 fn remedy_of(code: u8) -> &'static str {
     match code {
         0x06 => "close the other program that uses it, wait ten seconds, and run the update again",
-        0x2F => "run the update again and press the button while it asks for it",
+        code if code == NOT_PRESSED.0 => "run the update again and press the button while it asks for it",
         0xF0 => "unplug it, plug it in again, run the update again and press the button when asked",
         0xF1 => "the key trusts other signers than this program does: ask for an image signed for it",
         0xF2..=0xF5 => "ask for an image that is made for this key",

@@ -74,10 +74,7 @@ impl Token {
         secret: &[u8],
         unconfirmed: bool,
     ) -> Result<(), Error> {
-        CardCommand::PutOath.permit(self.family(), unconfirmed)?;
-        if !configuration.is_shown() && !unconfirmed {
-            return Err(Error::Unconfirmed("other one-time passwords than HOTP with SHA-1 and six digits"));
-        }
+        self.may_configure_otp(Some(configuration), unconfirmed)?;
         // Before anything is sent.
         drop((otp::put_configuration(configuration)?, otp::put_key(secret)?));
         self.with_slot(slot, Some(pin), |piv| {
@@ -86,12 +83,28 @@ impl Token {
         })
     }
 
+    /// Whether a slot may be configured like this, or emptied: before anybody is asked for anything. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Unconfirmed`], [`Error::Unsupported`].
+    pub fn may_configure_otp(
+        &self,
+        configuration: Option<&OtpConfiguration>,
+        unconfirmed: bool,
+    ) -> Result<(), Error> {
+        CardCommand::PutOath.permit(self.family(), unconfirmed)?;
+        if configuration.is_some_and(|configuration| !configuration.is_shown()) && !unconfirmed {
+            return Err(Error::Unconfirmed("other one-time passwords than HOTP with SHA-1 and six digits"));
+        }
+        Ok(())
+    }
+
     /// Takes the secret out of a slot.
     ///
     /// # Errors
     /// As [`Token::configure_otp`].
     pub fn delete_otp(&mut self, slot: u8, pin: &Pin, unconfirmed: bool) -> Result<(), Error> {
-        CardCommand::PutOath.permit(self.family(), unconfirmed)?;
+        self.may_configure_otp(None, unconfirmed)?;
         self.with_slot(slot, Some(pin), |piv| put(piv, "PUT OATH KEY", otp::remove_key()))
     }
 
@@ -123,14 +136,15 @@ impl Token {
             }
             piv.commit();
             if let Some(pin) = pin {
+                // No try is spent for an application that is not there.
+                select(piv, &aid)?;
                 let verified = Aca::select(piv)?.verify(pin);
                 if verified.is_err() {
                     known.login.note(pin, &verified, known.now());
                 }
                 verified?;
             }
-            let selected = piv.select_other(&aid)?;
-            selected.ok_or(Error::Unsupported("one-time passwords, on this token,"))?;
+            select(piv, &aid)?;
             let done = work(piv);
             if !matches!(&done, Err(error) if error.is_transport()) {
                 piv.reselect()?;
@@ -140,6 +154,11 @@ impl Token {
         self.selected = false;
         result
     }
+}
+
+fn select(piv: &mut Piv<'_>, aid: &[u8]) -> Result<(), Error> {
+    let selected = piv.select_other(aid)?;
+    selected.map(drop).ok_or(Error::Unsupported("one-time passwords, on this token,"))
 }
 
 fn slots(card: &mut Applications<'_, '_>) -> Result<Vec<OtpSlot>, Error> {

@@ -39,6 +39,21 @@ impl Token {
         self.known.login.is_user()
     }
 
+    /// The PIN of the login, where it is kept and may be sent again: for what wants the PIN itself, and uses no key.
+    ///
+    /// # Errors
+    /// Of the link.
+    pub fn remembered_pin(&mut self) -> Result<Option<Pin>, Error> {
+        if !self.known.login.keeps_pin() {
+            return Ok(None);
+        }
+        match self.kept_pin() {
+            Ok(kept) => Ok(Some(kept)),
+            Err(Error::NotLoggedIn) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Verifies the PIN for the next use of a key that asks each time (9C). Nothing may be sent in between.
     ///
     /// # Errors

@@ -115,7 +115,9 @@ impl Token {
         }
     }
 
-    fn kept_pin(&mut self) -> Result<Pin, Error> {
+    /// # Errors
+    /// As [`Token::as_user`].
+    pub(super) fn kept_pin(&mut self) -> Result<Pin, Error> {
         self.state()?;
         self.with_piv(Start::Select, |known, piv| known.kept_pin(piv))
     }
