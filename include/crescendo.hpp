@@ -1,10 +1,13 @@
 // crescendo.hpp: crescendo.h for C++17. What is made is freed by itself, callbacks are std::function, and a call gives
 // what it makes or why it did not. Header only; link with libcrescendo.
 //
-//     auto machine = crescendo::context::create();
+//     const auto machine = crescendo::context::create();
 //     if (!machine)
 //         return fail(machine.error().message);
-//     for (const crescendo_summary &device : *machine->devices_list(true))
+//     const auto devices = machine->devices_list(true);
+//     if (!devices)
+//         return fail(devices.error().message);
+//     for (const crescendo_summary &device : *devices)
 //         std::cout << crescendo::view(device.name) << '\n';
 //
 // The functions of crescendo.h are members here, without what their names begin with: crescendo_device_summary is
@@ -13,9 +16,14 @@
 // they come out as crescendo_text, for view(). A member gives, as an expected, what the last parameter of the function
 // is for: a result<...>, a buffer, a handle, a number; or nothing.
 //
-// Nothing throws, unless value() is called of an expected that has none: that throws crescendo::error. With
-// CRESCENDO_EXCEPTIONS defined before this is included, members give the thing itself, and throw where they fail. It
-// works with -fno-exceptions and -fno-rtti too; then value() of what is not there ends the program.
+// Nothing throws, unless value() is called of an expected that has none: that throws crescendo::error; * and -> of one
+// end the program. With CRESCENDO_EXCEPTIONS defined before this is included, members give the thing itself, and throw
+// where they fail. It works with -fno-exceptions and -fno-rtti too; then value() of what is not there ends the program.
+// Files of each kind may be in one program; they pass each other a device or a context as its handle, by get().
+//
+// What a call has just given is gone at the end of the line, and with it whatever points into it. So it gets a name
+// first, or is taken out by value(): * and -> of an expected, the list of a result and view() of a buffer do not
+// compile where nothing keeps them. Nor do options that are set to a std::string which nothing keeps.
 //
 // An object of these is used by one thread at a time; whoever lets threads share the handle within passes on get().
 
@@ -70,9 +78,18 @@ struct given {
     }
 };
 
-/// By what right a device is changed. The texts outlive the call, as those of the other options.
+/// A text or bytes among options: they outlive the call, and so are never those of a temporary. A given is not taken
+/// either, since it may be of one.
+struct lasting : given {
+    using given::given;
+    lasting() = default;
+    lasting(const std::string &&) = delete;
+    lasting(const std::vector<std::uint8_t> &&) = delete;
+};
+
+/// By what right a device is changed.
 struct rights {
-    given pin{}, administration_key{}, management_key{}, puk{};
+    lasting pin{}, administration_key{}, management_key{}, puk{};
     crescendo_right right = CRESCENDO_RIGHT_USUAL;
 
     crescendo_rights c() const noexcept
@@ -83,7 +100,7 @@ struct rights {
 };
 
 struct certificate_options {
-    given subject{};
+    lasting subject{};
     std::vector<const char *> names{};
     crescendo_algorithm algorithm = CRESCENDO_ALGORITHM_USUAL;
     std::uint32_t days = 0;
@@ -99,7 +116,7 @@ struct certificate_options {
 struct otp_options {
     crescendo_otp_kind kind = CRESCENDO_OTP_KIND_UNKNOWN;
     std::uint32_t time = 0;
-    given pin{};
+    lasting pin{};
 
     crescendo_otp_options c() const noexcept
     {
@@ -108,10 +125,10 @@ struct otp_options {
 };
 
 struct personalize_options {
-    given current_pin{}, new_pin{};
+    lasting current_pin{}, new_pin{};
     std::uint32_t min = 0, max = 0;
     crescendo_pin_characters characters = CRESCENDO_PIN_CHARACTERS_AS_IS;
-    given master_key{}, management_key{};
+    lasting master_key{}, management_key{};
 
     crescendo_personalize_options c() const noexcept
     {
@@ -213,72 +230,7 @@ inline failure last_failure(crescendo_status status, std::exception_ptr thrown)
     return why;
 }
 
-[[noreturn]] inline void raise(failure why)
-{
-#ifdef __cpp_exceptions
-    if (why.thrown)
-        std::rethrow_exception(why.thrown);
-    throw error(std::move(why));
-#else
-    static_cast<void>(why);
-    std::abort();
-#endif
-}
-
 } // namespace detail
-
-/// What a call made, or why it did not.
-template <class T> class [[nodiscard]] expected {
-  public:
-    expected(T made) : it_(std::in_place_index<0>, std::move(made)) {}
-    expected(failure why) : it_(std::in_place_index<1>, std::move(why)) {}
-
-    bool has_value() const noexcept { return it_.index() == 0; }
-    explicit operator bool() const noexcept { return has_value(); }
-    crescendo_status status() const noexcept { return has_value() ? CRESCENDO_STATUS_OK : error().status; }
-    /// There is one: it was looked whether it failed.
-    const failure &error() const noexcept { return *std::get_if<1>(&it_); }
-
-    /// There is one: it was looked whether it succeeded.
-    T &operator*() & noexcept { return *std::get_if<0>(&it_); }
-    const T &operator*() const & noexcept { return *std::get_if<0>(&it_); }
-    T operator*() && { return std::move(*std::get_if<0>(&it_)); }
-    T *operator->() noexcept { return std::get_if<0>(&it_); }
-    const T *operator->() const noexcept { return std::get_if<0>(&it_); }
-
-    /// Throws the failure, if it is one.
-    T &value() & { return check(), **this; }
-    const T &value() const & { return check(), **this; }
-    T value() && { return check(), std::move(*std::get_if<0>(&it_)); }
-
-  private:
-    void check() const
-    {
-        if (!has_value())
-            detail::raise(error());
-    }
-    std::variant<T, failure> it_;
-};
-
-/// Nothing, or why it was not done.
-template <> class [[nodiscard]] expected<void> {
-  public:
-    expected() = default;
-    expected(failure why) : why_(std::move(why)) {}
-
-    bool has_value() const noexcept { return !why_; }
-    explicit operator bool() const noexcept { return has_value(); }
-    crescendo_status status() const noexcept { return why_ ? why_->status : CRESCENDO_STATUS_OK; }
-    const failure &error() const noexcept { return *why_; }
-    void value() const
-    {
-        if (why_)
-            detail::raise(*why_);
-    }
-
-  private:
-    std::optional<failure> why_;
-};
 
 // ---- What is freed by itself ----------------------------------------------------------------------------------------
 
@@ -338,12 +290,18 @@ template <class T> class result : public handle<const T> {
     const T &operator*() const noexcept { return *this->get(); }
     const T *operator->() const noexcept { return this->get(); }
 
-    auto list() const noexcept { return items(this->get()->items, this->get()->count); }
-    auto begin() const noexcept { return list().begin(); }
-    auto end() const noexcept { return list().end(); }
+    auto list() const & noexcept { return items(this->get()->items, this->get()->count); }
+    auto begin() const & noexcept { return list().begin(); }
+    auto end() const & noexcept { return list().end(); }
     std::size_t size() const noexcept { return list().size(); }
     bool empty() const noexcept { return list().empty(); }
-    auto &operator[](std::size_t index) const noexcept { return list()[index]; }
+    auto &operator[](std::size_t index) const & noexcept { return list()[index]; }
+
+    // What they give is freed with the result.
+    void list() const && = delete;
+    void begin() const && = delete;
+    void end() const && = delete;
+    void operator[](std::size_t) const && = delete;
 };
 
 /// Bytes that are wiped when they are freed.
@@ -351,13 +309,14 @@ class buffer : public handle<crescendo_buffer> {
   public:
     using handle::handle;
     /// They live as long as this does. Copies are the caller's to wipe.
-    std::string_view view() const noexcept
+    std::string_view view() const & noexcept
     {
         const char *bytes = nullptr;
         std::size_t length = 0;
         crescendo_buffer_bytes(get(), &bytes, &length);
         return {bytes, length};
     }
+    void view() const && = delete;
 };
 
 /// Ends what waits, from another thread.
@@ -405,6 +364,66 @@ struct callbacks {
 };
 
 namespace detail {
+
+/// The content of a file.
+struct content {
+    given bytes;
+};
+
+/// A structure that C is lent for a call.
+template <class T> struct lent {
+    T options;
+    operator const T *() const noexcept { return &options; }
+};
+template <class T, class = void> struct is_options : std::false_type {};
+template <class T> struct is_options<T, std::void_t<decltype(std::declval<T>().c())>> : std::true_type {};
+
+/// The parameters of a function of C.
+template <class F> struct function;
+template <class... P> struct function<crescendo_status (*)(P...)> {
+    static constexpr std::size_t count = sizeof...(P);
+    using last = std::tuple_element_t<sizeof...(P) - 1, std::tuple<P...>>;
+};
+
+/// What is made of what a function gives: by its type.
+template <class T> struct made {
+    using type = T;
+};
+template <class T> struct made<const T *> {
+    using type = result<T>;
+};
+template <> struct made<crescendo_buffer *> {
+    using type = buffer;
+};
+
+} // namespace detail
+
+// ---- What a call gives ----------------------------------------------------------------------------------------------
+
+// What differs under -fno-exceptions, and all that leads to it, has names of its own there: of two functions of one
+// name a program has one, whichever the linker met first.
+#ifdef __cpp_exceptions
+inline namespace unwinding {
+#else
+inline namespace ending {
+#endif
+
+/// Between C++ and C.
+namespace crossing {
+
+using namespace detail;
+
+[[noreturn]] inline void raise(failure why)
+{
+#ifdef __cpp_exceptions
+    if (why.thrown)
+        std::rethrow_exception(why.thrown);
+    throw error(std::move(why));
+#else
+    static_cast<void>(why);
+    std::abort();
+#endif
+}
 
 /// What stands between the callbacks of C++ and those of C, for one call.
 class border {
@@ -466,19 +485,6 @@ class border {
     std::exception_ptr thrown_{};
 };
 
-/// The content of a file.
-struct content {
-    given bytes;
-};
-
-/// A structure that C is lent for a call.
-template <class T> struct lent {
-    T options;
-    operator const T *() const noexcept { return &options; }
-};
-template <class T, class = void> struct is_options : std::false_type {};
-template <class T> struct is_options<T, std::void_t<decltype(std::declval<T>().c())>> : std::true_type {};
-
 /// What C takes for a parameter: two for a text, the functions for callbacks, a structure for options, else the same.
 inline auto flat(border &, const given &text) { return std::make_tuple(text.data, text.length); }
 inline auto flat(border &, const content &file)
@@ -494,25 +500,70 @@ template <class T> auto flat(border &, const T &value)
         return std::make_tuple(value);
 }
 
-/// The parameters of a function of C.
-template <class F> struct function;
-template <class... P> struct function<crescendo_status (*)(P...)> {
-    static constexpr std::size_t count = sizeof...(P);
-    using last = std::tuple_element_t<sizeof...(P) - 1, std::tuple<P...>>;
+} // namespace crossing
+
+/// What a call made, or why it did not.
+template <class T> class [[nodiscard]] expected {
+  public:
+    expected(T made) : it_(std::in_place_index<0>, std::move(made)) {}
+    expected(failure why) : it_(std::in_place_index<1>, std::move(why)) {}
+
+    bool has_value() const noexcept { return it_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+    crescendo_status status() const noexcept { return has_value() ? CRESCENDO_STATUS_OK : error().status; }
+    /// There is one: it was looked whether it failed.
+    const failure &error() const noexcept { return *std::get_if<1>(&it_); }
+
+    /// There is one: it was looked whether it succeeded. Of a temporary nobody looked.
+    T &operator*() & noexcept { return *there(it_); }
+    const T &operator*() const & noexcept { return *there(it_); }
+    void operator*() const && = delete;
+    T *operator->() & noexcept { return there(it_); }
+    const T *operator->() const & noexcept { return there(it_); }
+    void operator->() const && = delete;
+
+    /// Throws the failure, if it is one.
+    T &value() & { return check(), **this; }
+    const T &value() const & { return check(), **this; }
+    T value() && { return check(), std::move(**this); }
+
+  private:
+    /// Where there is none the program ends here, where it went wrong: with a null pointer it may go on for a while,
+    /// and a compiler may leave out what leads to one.
+    template <class V> static auto there(V &it) noexcept
+    {
+        const auto made = std::get_if<0>(&it);
+        if (!made)
+            std::abort();
+        return made;
+    }
+    void check() const
+    {
+        if (!has_value())
+            crossing::raise(error());
+    }
+    std::variant<T, failure> it_;
 };
 
-/// What is made of what a function gives: by its type.
-template <class T> struct made {
-    using type = T;
-};
-template <class T> struct made<const T *> {
-    using type = result<T>;
-};
-template <> struct made<crescendo_buffer *> {
-    using type = buffer;
-};
+/// Nothing, or why it was not done.
+template <> class [[nodiscard]] expected<void> {
+  public:
+    expected() = default;
+    expected(failure why) : why_(std::move(why)) {}
 
-} // namespace detail
+    bool has_value() const noexcept { return !why_; }
+    explicit operator bool() const noexcept { return has_value(); }
+    crescendo_status status() const noexcept { return why_ ? why_->status : CRESCENDO_STATUS_OK; }
+    const failure &error() const noexcept { return *why_; }
+    void value() const
+    {
+        if (why_)
+            crossing::raise(*why_);
+    }
+
+  private:
+    std::optional<failure> why_;
+};
 
 // ---- The calls ------------------------------------------------------------------------------------------------------
 
@@ -533,7 +584,7 @@ class image;
 
 namespace calls {
 
-using namespace detail;
+using namespace crossing;
 
 #ifdef CRESCENDO_EXCEPTIONS
 inline void finish(crescendo_status status, std::exception_ptr thrown)
@@ -680,7 +731,7 @@ class device : public handle<crescendo_device> {
     auto pairing_status() const { return calls::of(crescendo_pairing_status, get()); }
     outcome<retrieved> pairing_retrieve(given pin, bool keep, const callbacks &asked = {}) const
     {
-        detail::border at;
+        crossing::border at;
         crescendo_buffer *code = nullptr;
         const crescendo_retrieved *told = nullptr;
         const crescendo_status status =
@@ -754,7 +805,7 @@ class device : public handle<crescendo_device> {
 
     outcome<personalized> personalize(const personalize_options &options = {}, const callbacks &asked = {}) const
     {
-        detail::border at;
+        crossing::border at;
         crescendo_buffer *puk = nullptr, *key = nullptr;
         const crescendo_personalized *told = nullptr;
         const crescendo_personalize_options given = options.c();
@@ -825,6 +876,7 @@ inline std::string_view version() noexcept { return crescendo_version(); }
 /// Whether that library fits what this was compiled with.
 inline bool fits() noexcept { return crescendo_abi_version() == CRESCENDO_ABI_VERSION; }
 
+} // inline namespace
 } // inline namespace
 } // namespace crescendo
 

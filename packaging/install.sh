@@ -169,7 +169,9 @@ reload_rules() {
 
 # Programs find a library below /usr/local by what ldconfig has written down.
 tell_linker() {
-    [ -n "$root" ] || "${as_root[@]}" "$(PATH=$PATH:/sbin command -v ldconfig)"
+    local ldconfig
+    ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig) || return 0
+    [ -n "$root" ] || "${as_root[@]}" "$ldconfig"
 }
 
 is_system() {

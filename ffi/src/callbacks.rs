@@ -1,6 +1,7 @@
 //! What a program lends the library: how a person is asked and told, and how what takes long is ended.
 
 use std::{
+    cell::Cell,
     ffi::{c_char, c_void},
     mem, ptr,
     sync::{
@@ -23,7 +24,8 @@ use crate::{
 
 /// How a person is asked and told. A function may be NULL, and the whole structure too where nothing has to be asked. It is
 /// used for as long as the call takes that it was given to, in the thread of that call. No function may unwind, throw or jump
-/// out of the library, nor call for the device it is called for: that call returns CRESCENDO_STATUS_REENTERED.
+/// out of the library. The card may be held while one runs, so calls for any device, reader or key return
+/// CRESCENDO_STATUS_REENTERED in there, but for crescendo_pin_check.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct crescendo_callbacks {
@@ -43,8 +45,8 @@ pub struct crescendo_callbacks {
     /// Asks a person whether that is meant: `count` lines name what is lost. true: it is done; false: nothing is done.
     pub confirm:
         Option<unsafe extern "C" fn(user: *mut c_void, lines: *const crescendo_text, count: usize) -> bool>,
-    /// Tells a person how far it is, at least twice a second while something is waited for. false cancels it, as soon as that
-    /// leaves the device well.
+    /// Tells a person how far it is, at least twice a second while a button, a change or an update is waited for. false cancels
+    /// it, as soon as that leaves the device well. What the card does by itself, as making an RSA key, is not told of.
     pub tell: Option<unsafe extern "C" fn(user: *mut c_void, progress: *const crescendo_progress) -> bool>,
     /// Ends it from another thread; or NULL.
     pub cancel: *const crescendo_cancel,
@@ -281,6 +283,7 @@ impl Asking {
             rules: keep.text_if(question.rules.as_deref()),
         };
         let mut slot = AnswerSlot { mark: ANSWER, text: None };
+        let _inside = Inside::new();
         // SAFETY: the program's own function, by the header's conventions; what it is given outlives the call.
         let answered = unsafe { ask(functions.user, &shown, ptr::from_mut(&mut slot).cast()) };
         slot.mark = 0;
@@ -323,6 +326,7 @@ impl Asking {
         let confirm = functions.confirm.ok_or(Failure::NoCallback("a confirmation"))?;
         let mut keep = Keep::default();
         let lines: Vec<_> = lines.iter().map(|line| keep.text(line)).collect();
+        let _inside = Inside::new();
         // SAFETY: the program's own function, by the header's conventions; what it is given outlives the call.
         if unsafe { confirm(functions.user, lines.as_ptr(), lines.len()) } {
             Ok(())
@@ -335,6 +339,7 @@ impl Asking {
     pub(crate) fn tell(&self, progress: &crescendo_progress) -> bool {
         let goes_on = match self.functions {
             Some(crescendo_callbacks { tell: Some(tell), user, .. }) => {
+                let _inside = Inside::new();
                 // SAFETY: the program's own function, by the header's conventions; what it is given outlives the call.
                 unsafe { tell(user, progress) }
             }
@@ -342,6 +347,35 @@ impl Asking {
         };
         goes_on && !self.is_cancelled()
     }
+}
+
+thread_local! {
+    /// How many callbacks this thread is in.
+    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A callback, for as long as it runs.
+struct Inside;
+
+impl Inside {
+    fn new() -> Self {
+        CALLBACKS.set(CALLBACKS.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        CALLBACKS.set(CALLBACKS.get() - 1);
+    }
+}
+
+/// Makes sure that this is no callback: the card may be held while one runs, and whoever waits for it there waits for ever.
+///
+/// # Errors
+/// [`Failure::Reentered`]
+pub(crate) fn outside() -> Result<(), Failure> {
+    if CALLBACKS.get() == 0 { Ok(()) } else { Err(Failure::Reentered) }
 }
 
 /// How far an operation is that waits for a button.
@@ -356,6 +390,22 @@ pub(crate) fn tries(state: PinState) -> Option<u8> {
         PinState::Tries(tries) => Some(tries),
         PinState::Blocked | PinState::ContactOnly => Some(0),
         PinState::Verified | PinState::Absent => None,
+    }
+}
+
+/// As [`pin`], but that nobody is asked who has authenticated: for what uses no key, and does not find out or change the PIN.
+///
+/// # Errors
+/// As [`pin`].
+pub(crate) fn kept_pin(
+    asking: &Asking,
+    device: &mut Device,
+    given: Option<Secret>,
+) -> Result<device::Pin, Failure> {
+    asking.go_on()?;
+    match device.remembered_pin()?.filter(|_| given.is_none()) {
+        Some(kept) => Ok(kept),
+        None => pin(asking, device, given),
     }
 }
 

@@ -91,9 +91,10 @@ pub unsafe fn context_over(machine: Machine, context: *mut *mut crescendo_contex
     enter(|| unsafe { handle::give(machine, context) })
 }
 
-/// Makes a context of this machine. Nothing is asked of any reader or key, and no service has to run. It reads the settings
-/// that the README tells of (variables of the environment, /etc/crescendo), once. With CRESCENDO_LOG=debug in the environment the
-/// library tells on standard error what it does, never a PIN, a key or content. Any thread.
+/// Makes a context of this machine. Nothing is asked of any reader or key, and no service has to run. It heeds the settings
+/// that the README tells of (/etc/crescendo, and variables of the environment, some of which later calls read too: no thread changes
+/// the environment meanwhile). With CRESCENDO_LOG=debug there, the library tells on standard error what it does, never a PIN, a key
+/// or content. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_context_new(context: *mut *mut crescendo_context) -> crescendo_status {
     enter(|| {

@@ -7,6 +7,7 @@ use parking_lot::{Mutex, ReentrantMutex};
 
 use crate::{
     call::enter,
+    callbacks,
     context::Machine,
     crescendo_context, crescendo_status,
     failure::Failure,
@@ -37,7 +38,10 @@ pub(crate) struct Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        self.device.get_mut().get_mut().let_go();
+        // In a callback its card may be held.
+        if callbacks::outside().is_ok() {
+            self.device.get_mut().get_mut().let_go();
+        }
     }
 }
 
@@ -45,8 +49,9 @@ impl Opened {
     /// Works with the device, once no other thread does.
     ///
     /// # Errors
-    /// [`Failure::Reentered`] in a callback of a call for it; else those of `work`.
+    /// [`Failure::Reentered`] in a callback; else those of `work`.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Device) -> Result<T, Failure>) -> Result<T, Failure> {
+        callbacks::outside()?;
         let held = self.device.lock();
         let mut device = held.try_borrow_mut().map_err(|_| Failure::Reentered)?;
         work(&mut device)
@@ -80,6 +85,7 @@ pub unsafe extern "C" fn crescendo_device_open(
         let (machine, name) =
             unsafe { (handle::value(context)?, text::text(name, name_length, "the name")?) };
         result::demand(device)?;
+        callbacks::outside()?;
         let found = machine.devices.select(name)?;
         let opened =
             Opened { device: ReentrantMutex::new(RefCell::new(found)), machine, wanted: Mutex::new(None) };
@@ -89,8 +95,8 @@ pub unsafe extern "C" fn crescendo_device_open(
 }
 
 /// Lets go of the connection to the card. What was authenticated here is over, as by crescendo_device_end_authentication; logins of
-/// other programs stay. The next call connects again. A program that keeps a device open without using it does this, so that others can
-/// end their login. Any thread.
+/// other programs stay, and those by other handles. The next call connects again. A program that keeps a device open without using
+/// it does this, so that others can end their login. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_device_let_go(device: *const crescendo_device) -> crescendo_status {
     enter(|| {

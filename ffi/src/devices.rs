@@ -158,6 +158,7 @@ pub unsafe extern "C" fn crescendo_devices_list(
         let mark = mark(&machine)?;
         let mut found = machine.devices.list()?;
         if load {
+            callbacks::outside()?;
             for device in &mut found {
                 device.load();
             }
@@ -178,7 +179,7 @@ pub unsafe extern "C" fn crescendo_devices_list(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_devices_wait(
     context: *const crescendo_context,
-    known: u64,
+    mark: u64,
     timeout_ms: i64,
     callbacks: *const crescendo_callbacks,
     changed: *mut bool,
@@ -188,7 +189,7 @@ pub unsafe extern "C" fn crescendo_devices_wait(
         let (machine, asking) = unsafe { (handle::value(context)?, Asking::of(callbacks)?) };
         result::demand(changed)?;
         let limit = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
-        let differs = wait(&machine, known, limit, &asking)?;
+        let differs = wait(&machine, mark, limit, &asking)?;
         // SAFETY: the header's conventions, and it is not null.
         unsafe { changed.write(differs) };
         Ok(())

@@ -6,6 +6,7 @@ use device::doctor::{Doctor, Finding, Report, Verdict, installed_command};
 
 use crate::{
     call::enter,
+    callbacks,
     context::Machine,
     crescendo_context, crescendo_status, crescendo_text, handle,
     result::{self, Answer, Keep},
@@ -91,6 +92,7 @@ pub unsafe extern "C" fn crescendo_doctor(
         let (machine, module) =
             unsafe { (handle::value(context)?, text::text(module, module_length, "the module")?) };
         result::demand(report)?;
+        callbacks::outside()?;
         let found = examine(&machine, module.map(PathBuf::from));
         // SAFETY: the header's conventions.
         unsafe { result::give(report, |keep| shown(&found, keep)) }

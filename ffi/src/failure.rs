@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     Value(&'static str),
     /// The size of this structure is none that it ever had.
     Size(&'static str),
-    /// The device is in use by the call whose callback this is.
+    /// The card may be held by the call whose callback this is.
     Reentered,
     /// Nobody can be asked for this.
     NoCallback(&'static str),
@@ -160,7 +160,8 @@ fn of_card(error: &CardError) -> crescendo_status {
         CardError::Link(error) => of_link(error),
         CardError::NotPiv => NotPiv,
         CardError::WrongPin { .. } => WrongPin,
-        CardError::Blocked | CardError::ContactOnly => PinBlocked,
+        CardError::Blocked => PinBlocked,
+        CardError::ContactOnly => ContactNeeded,
         CardError::NotLoggedIn => PinNeeded,
         CardError::NotFound => NoKey,
         CardError::PinFormat => PinFormat,
@@ -212,6 +213,7 @@ fn of_image(error: &FirmwareError) -> crescendo_status {
         FirmwareError::OlderVersion { .. } => OlderVersion,
         FirmwareError::NotAnnounced => NotUpdatable,
         FirmwareError::Update(failure) if matches!(failure.cause, Cause::Cancelled) => Cancelled,
+        FirmwareError::Update(failure) if failure.nobody_pressed() => NoButton,
         FirmwareError::Update(_) => UpdateFailed,
         FirmwareError::Devices(error) => of_link(error),
         error if error.is_of_image() => ImageMalformed,
@@ -228,7 +230,9 @@ impl fmt::Display for Failure {
             Self::Utf8(what) => write!(f, "{what} is not UTF-8"),
             Self::Value(what) => write!(f, "{what} is none of the values that it can be"),
             Self::Size(what) => write!(f, "the size in {what} is not the size of any version of it"),
-            Self::Reentered => f.write_str("a callback called for the device that it was called for"),
+            Self::Reentered => {
+                f.write_str("a callback called for a device or a key, which may be held until it returns")
+            }
             Self::NoCallback(what) => write!(f, "{what} is needed, and there is no callback to ask for it"),
             Self::Cancelled => f.write_str("it was cancelled"),
             Self::Panic => f.write_str("the library has a fault; whatever was being done may be half done"),

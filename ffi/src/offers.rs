@@ -106,8 +106,8 @@ unsafe impl Answer for crescendo_offers {
 }
 
 /// Tells what can be done with the device, by what it is and in what state, after reading what was not read yet; and why not what
-/// cannot. An action that is asked for all the same is refused for that reason. The result is freed with crescendo_offers_free.
-/// Any thread.
+/// cannot. An action that is asked for all the same fails, some only after a PIN was entered. The result is freed with
+/// crescendo_offers_free. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_device_offers(
     device: *const crescendo_device,

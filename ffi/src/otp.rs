@@ -159,8 +159,9 @@ pub unsafe extern "C" fn crescendo_otp_configure(
         let slot = number(slot)?;
         let seed = Seed::parse(&seed)?.for_slot(slot)?;
         opened.with(|device| {
+            device.may_configure_otp(Some(&seed))?;
             asking.confirm(yes, &[lost_with_otp(&device.name(), slot, true)])?;
-            let pin = callbacks::pin(&asking, device, pin)?;
+            let pin = callbacks::kept_pin(&asking, device, pin)?;
             asking.go_on()?;
             Ok(device.configure_otp(slot, &pin, &seed, device.permits_unconfirmed())?)
         })
@@ -185,8 +186,9 @@ pub unsafe extern "C" fn crescendo_otp_delete(
         };
         let slot = number(slot)?;
         opened.with(|device| {
+            device.may_configure_otp(None)?;
             asking.confirm(yes, &[lost_with_otp(&device.name(), slot, false)])?;
-            let pin = callbacks::pin(&asking, device, pin)?;
+            let pin = callbacks::kept_pin(&asking, device, pin)?;
             asking.go_on()?;
             Ok(device.delete_otp(slot, &pin, device.permits_unconfirmed())?)
         })
@@ -228,7 +230,7 @@ impl Wanted {
         };
         let pin = match kind {
             OtpKind::Hotp => None,
-            OtpKind::Totp => Some(callbacks::pin(asking, device, self.pin)?),
+            OtpKind::Totp => Some(callbacks::kept_pin(asking, device, self.pin)?),
         };
         let request = match &pin {
             None => OtpRequest::Hotp,

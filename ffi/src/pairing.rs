@@ -154,7 +154,7 @@ pub unsafe extern "C" fn crescendo_pairing_retrieve(
         let told = opened.with(|device| {
             asking.go_on()?;
             device.demand_contact()?;
-            let pin = callbacks::pin(&asking, device, given)?;
+            let pin = callbacks::kept_pin(&asking, device, given)?;
             let told = device.retrieve_pairing_code(&pin)?;
             if let (true, Some(code)) = (keep, &told.code) {
                 device.keep_pairing_code(code)?;

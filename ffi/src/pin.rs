@@ -15,9 +15,11 @@ use crate::{
     text::{self, Secret},
 };
 
-/// Enters the PIN once, for what this program does next with the device: until crescendo_device_end_authentication, it lets go, the
-/// PIN is refused, the card is removed, or 15 minutes pass without use. `pin` NULL: the callback `ask` is called. One wrong PIN
-/// costs one try, and what can be no PIN costs none. Any thread.
+/// Enters the PIN once, for what this program does next with the device: a call that takes a PIN and is given none takes this one,
+/// but for those that use a key, find out or change the PIN. It is forgotten by crescendo_device_end_authentication, when the device
+/// lets go or is freed, when a PIN is refused, the card is removed, or 15 minutes pass without use; on the card it stays entered
+/// until one of the first three. `pin` NULL: the callback `ask` is called. One wrong PIN costs one try, and what can be no PIN costs
+/// none. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_device_authenticate(
     device: *const crescendo_device,
@@ -37,7 +39,8 @@ pub unsafe extern "C" fn crescendo_device_authenticate(
     })
 }
 
-/// Ends what crescendo_device_authenticate began, here, and on the card unless another program is connected to it. Any thread.
+/// Ends what crescendo_device_authenticate began, here, and on the card unless another program is connected to it, or this one with
+/// another handle. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crescendo_device_end_authentication(
     device: *const crescendo_device,

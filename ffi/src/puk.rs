@@ -30,7 +30,8 @@ pub unsafe extern "C" fn crescendo_puk_show(
         };
         result::demand(puk)?;
         let kept = opened.with(|device| {
-            let pin = callbacks::pin(&asking, device, given)?;
+            device.may_show_puk()?;
+            let pin = callbacks::kept_pin(&asking, device, given)?;
             Ok(device.puk(&pin)?)
         })?;
         // SAFETY: the header's conventions.
@@ -56,8 +57,9 @@ pub unsafe extern "C" fn crescendo_puk_hide(
         };
         opened.with(|device| {
             asking.go_on()?;
+            device.may_show_puk()?;
             asking.confirm(yes, &[device.lost_by_hiding()])?;
-            let pin = callbacks::pin(&asking, device, given)?;
+            let pin = callbacks::kept_pin(&asking, device, given)?;
             Ok(device.hide_puk(&pin)?)
         })
     })

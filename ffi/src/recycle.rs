@@ -82,7 +82,7 @@ pub unsafe extern "C" fn crescendo_recycle_preview(
         result::demand(plan)?;
         let (way, lines) = opened.with(|device| {
             let way = device.recycling(keys)?;
-            Ok((way, device.what_is_lost()?.sentences(&device.name(), way)))
+            Ok((way, device.what_is_lost()?.sentences(&device.title(), way)))
         })?;
         // SAFETY: the header's conventions.
         unsafe {
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn crescendo_recycle(
             let way = device.recycling(hand.puk || hand.xauth)?;
             let proof = device.demand_to_recycle(way, hand)?;
             let contents = device.what_is_lost()?;
-            asking.confirm(yes, &contents.sentences(&device.name(), way))?;
+            asking.confirm(yes, &contents.sentences(&device.title(), way))?;
             let proven = given.prove(&asking, device, proof)?;
             asking.go_on()?;
             device.recycle(way, &proven.right())?;

@@ -119,13 +119,20 @@ impl Given {
     ) -> Result<Held, Failure> {
         let demand = device.demand(needs, self.in_hand())?;
         asking.confirm(yes || lines.is_empty(), lines)?;
-        let held = self.hold(asking, device, demand)?;
+        let held = self.hold(asking, device, demand, needs.pin)?;
         asking.go_on()?;
         Ok(held)
     }
 
-    /// What is demanded: as it was given, or as a person enters it.
-    fn hold(self, asking: &Asking, device: &mut Device, demand: Demand) -> Result<Held, Failure> {
+    /// What is demanded: as it was given, or as a person enters it; `uses_key`: a key is used, for which the PIN is entered each
+    /// time.
+    fn hold(
+        self,
+        asking: &Asking,
+        device: &mut Device,
+        demand: Demand,
+        uses_key: bool,
+    ) -> Result<Held, Failure> {
         let mut held = Held::default();
         match demand.proof {
             Proof::Xauth => held.xauth = Some(xauth_key(asking, device, self.xauth)?),
@@ -133,7 +140,8 @@ impl Given {
             Proof::Pin | Proof::Code | Proof::Nothing => {}
         }
         if demand.pin {
-            held.pin = Some(callbacks::pin(asking, device, self.pin)?);
+            let entered = if uses_key { callbacks::pin } else { callbacks::kept_pin };
+            held.pin = Some(entered(asking, device, self.pin)?);
         }
         Ok(held)
     }
@@ -146,7 +154,7 @@ impl Given {
         proof: Proof,
     ) -> Result<Recycler, Failure> {
         Ok(match proof {
-            Proof::Pin => Recycler::Pin(callbacks::pin(asking, device, self.pin)?),
+            Proof::Pin => Recycler::Pin(callbacks::kept_pin(asking, device, self.pin)?),
             Proof::Xauth => Recycler::Xauth(xauth_key(asking, device, self.xauth)?),
             Proof::Code => Recycler::Code(puk_code(asking, device, self.puk)?),
             Proof::Management => Recycler::Management(management_key(asking, device, self.management)?),

@@ -6,6 +6,7 @@ use device::firmware::{Firmware, Info, Key, Keys, Mode, update_ids};
 
 use crate::{
     call::enter,
+    callbacks,
     context::Machine,
     crescendo_context, crescendo_status, crescendo_text, handle,
     result::{self, Answer, Keep},
@@ -91,6 +92,7 @@ pub unsafe extern "C" fn crescendo_security_keys_list(
         // SAFETY: the header's conventions.
         let machine = unsafe { handle::value(context)? };
         result::demand(keys)?;
+        callbacks::outside()?;
         let found = machine.security_keys().list()?;
         // SAFETY: the header's conventions.
         unsafe {

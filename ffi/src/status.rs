@@ -23,7 +23,7 @@ pub enum crescendo_status {
     InvalidValue = 14,
     /// The `size` of a structure is that of no version of it.
     InvalidSize = 15,
-    /// A callback has called for the same device that it was called for.
+    /// A callback has called for a device or a key, whose card may be held until it returns.
     Reentered = 16,
     /// Something has to be asked, and there is no callback for it.
     NoCallback = 17,
@@ -102,7 +102,7 @@ pub enum crescendo_status {
     /// What was given is no device ID.
     DeviceIdFormat = 57,
 
-    /// The device tells that in a contact reader only.
+    /// The device does that in a contact reader only: there the PIN may have tries left, too.
     ContactNeeded = 60,
     /// The device has no pairing code.
     NoPairingCode = 61,

@@ -6,7 +6,7 @@ use device::firmware::{Allow, Flow, Step, Updated};
 
 use crate::{
     call::enter,
-    callbacks::{Asking, waiting},
+    callbacks::{self, Asking, waiting},
     crescendo_callbacks, crescendo_context, crescendo_device, crescendo_image, crescendo_progress,
     crescendo_status, crescendo_step, crescendo_text,
     failure::Failure,
@@ -21,10 +21,10 @@ use crate::{
 pub struct crescendo_update_options {
     /// sizeof(crescendo_update_options)
     pub size: usize,
-    /// The version that the key has already is installed once more.
-    pub reinstall: bool,
-    /// An older version is installed, where the key's security counter lets it.
-    pub allow_older: bool,
+    /// 1: the version that the key has already is installed once more.
+    pub reinstall: u8,
+    /// 1: an older version is installed, where the key's security counter lets it.
+    pub allow_older: u8,
 }
 
 /// A key that was updated.
@@ -56,7 +56,7 @@ unsafe impl Answer for crescendo_updated {
 /// at the end of a block, and the next run goes on there, without the button; from CRESCENDO_STEP_FINISHING on it is not cancelled
 /// any more, and succeeds. It may also end anywhere by itself, the program or the power included: the same call finishes it then.
 ///
-/// CRESCENDO_STATUS_UPDATE_FAILED and CRESCENDO_STATUS_CANCELLED: the message of crescendo_last_error() tells in what state the key
+/// CRESCENDO_STATUS_NO_BUTTON, CRESCENDO_STATUS_UPDATE_FAILED and CRESCENDO_STATUS_CANCELLED: the message of crescendo_last_error() tells in what state the key
 /// is and what to do next. The result, which may be NULL if nobody wants it, is freed with crescendo_updated_free. Any thread;
 /// other keys can be updated in other threads meanwhile.
 #[unsafe(no_mangle)]
@@ -80,6 +80,7 @@ pub unsafe extern "C" fn crescendo_update(
                 Asking::of(callbacks)?,
             )
         };
+        callbacks::outside()?;
         asking.go_on()?;
         let keys = machine.security_keys();
         let done = keys.update((*image).clone(), name, allow, &mut reporter(&asking))?;
@@ -106,6 +107,7 @@ pub unsafe extern "C" fn crescendo_device_update(
             (handle::value(device)?, handle::value(image)?, allowed(options)?, Asking::of(callbacks)?)
         };
         asking.go_on()?;
+        callbacks::outside()?;
         let keys = opened.machine.security_keys();
         let done = opened.with(|device| {
             Ok(device.update_firmware(&keys, (*image).clone(), allow, &mut reporter(&asking))?)
@@ -127,7 +129,9 @@ pub unsafe extern "C" fn crescendo_updated_free(updated: *const crescendo_update
 unsafe fn allowed(options: *const crescendo_update_options) -> Result<Allow, Failure> {
     // SAFETY: the caller's.
     let given = unsafe { options::read(options, "crescendo_update_options") }?;
-    Ok(given.map_or_else(Allow::default, |given| Allow { same: given.reinstall, older: given.allow_older }))
+    let allow =
+        |given: crescendo_update_options| Allow { same: given.reinstall != 0, older: given.allow_older != 0 };
+    Ok(given.map_or_else(Allow::default, allow))
 }
 
 /// Without a place for it, nobody wants to know.

@@ -148,7 +148,7 @@ fn a_key_is_made_and_certified_by_itself() {
         let options = crescendo_certificate_options {
             names,
             name_count,
-            existing: true,
+            existing: 1,
             days: 30,
             ..wanted("CN=Ada, O=Example")
         };
@@ -447,7 +447,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_done() {
     fails(sign(key, ptr::null(), &rights), Status::NullPointer);
     let small = crescendo_certificate_options { size: 8, ..good };
     fails(sign(key, &small, &rights), Status::InvalidSize);
-    let both = crescendo_certificate_options { existing: true, algorithm: 1, ..good };
+    let both = crescendo_certificate_options { existing: 1, algorithm: 1, ..good };
     fails(sign(key, &both, &rights), Status::InvalidValue);
     let unknown = crescendo_certificate_options { algorithm: 99, ..good };
     fails(sign(key, &unknown, &rights), Status::InvalidValue);

@@ -363,6 +363,52 @@ fn it_is_checked_in_the_callback_that_asks_and_in_other_threads() {
 }
 
 #[test]
+fn in_a_callback_nothing_is_called_that_may_wait_for_the_card() {
+    let (lab, _) = Lab::new(Personality::key_v3());
+    lab.insert("Another 00 00", Personality::piv());
+    let (device, other) = (lab.open(Some(lab::READER)), lab.open(Some("Another 00 00")));
+    let person = Person::new(|_| {
+        let (mut list, mut opened, mut summary) = (ptr::null(), ptr::null_mut(), ptr::null());
+        unsafe {
+            fails(crescendo_devices_list(lab.context(), true, &mut list), Status::Reentered);
+            fails(crescendo_device_open(lab.context(), ptr::null(), 0, &mut opened), Status::Reentered);
+            fails(crescendo_device_summary(other.get(), false, &mut summary), Status::Reentered);
+            // Readers can be listed: no card is asked for anything.
+            ok(crescendo_devices_list(lab.context(), false, &mut list));
+            crescendo_devices_free(list);
+        }
+        Some(PIN.to_owned())
+    });
+    ok(authenticate(&device, None, &person));
+    assert_eq!(other.summary(|summary| summary.state), crescendo_state::OtherPiv);
+}
+
+#[test]
+fn who_has_authenticated_is_asked_again_for_what_uses_a_key_or_is_about_the_pin() {
+    let (lab, card) = Lab::new(Personality::key_v3());
+    let device = lab.device();
+    ok(authenticate(&device, Some(PIN), &Person::saying(&[])));
+    let tries = card.tries().pin;
+    let mut buffer = ptr::null_mut();
+    unsafe {
+        // The right PIN, and nothing is kept there.
+        let shown = crescendo_puk_show(device.get(), ptr::null(), 0, ptr::null(), &mut buffer);
+        fails(shown, Status::NoPukKept);
+        ok(crescendo_key_generate(device.get(), 0x9A, 1, ptr::null(), true, ptr::null(), &mut buffer));
+        crescendo_buffer_free(buffer);
+    }
+    let (verified, (new, length)) =
+        (unsafe { crescendo_pin_verify(device.get(), ptr::null(), 0, ptr::null()) }, text_if(Some(NEW)));
+    fails(verified, Status::NoCallback);
+    let changed = unsafe { crescendo_pin_change(device.get(), ptr::null(), 0, new, length, ptr::null()) };
+    fails(changed, Status::NoCallback);
+    ok(unsafe { crescendo_device_end_authentication(device.get()) });
+    let shown = unsafe { crescendo_puk_show(device.get(), ptr::null(), 0, ptr::null(), &mut buffer) };
+    fails(shown, Status::NoCallback);
+    assert_eq!(card.tries().pin, tries);
+}
+
+#[test]
 fn the_status_tells_rules_tries_and_ways_out() {
     let seen = |personality: Personality| {
         let (lab, _) = Lab::new(personality);

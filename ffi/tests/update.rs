@@ -113,8 +113,8 @@ fn watching<'a>(watch: impl FnMut(&Told) -> bool + 'a) -> Person<'a> {
 fn allowing(reinstall: bool, allow_older: bool) -> Option<crescendo_update_options> {
     Some(crescendo_update_options {
         size: mem::size_of::<crescendo_update_options>(),
-        reinstall,
-        allow_older,
+        reinstall: reinstall.into(),
+        allow_older: allow_older.into(),
     })
 }
 
@@ -263,7 +263,7 @@ fn an_image_can_be_installed_in_many_keys_and_nobody_has_to_look_on() {
 fn a_button_that_nobody_presses_says_what_to_do() {
     let (lab, key) = one_key();
     key.set_button(Button::Never);
-    let failed = refused(update(&lab, &new_image(&lab), None, None, None), crescendo_status::UpdateFailed);
+    let failed = refused(update(&lab, &new_image(&lab), None, None, None), crescendo_status::NoButton);
     assert!(failed.message.contains("the key still has its old firmware"), "{failed:?}");
     assert!(failed.message.contains("press the button while it asks for it"), "{failed:?}");
     assert_eq!((key.running(), key.is_confirmed()), (Some(OLD), true));

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 static void lists_are_gone_through(const crescendo::context &machine)
 {
     std::size_t seen = 0;
-    for (const crescendo_summary &it : *machine.devices_list(true)) {
+    for (const crescendo_summary &it : machine.devices_list(true).value()) {
         check(!crescendo::view(it.name).empty() && crescendo::view(it.problem).data() == nullptr);
         seen++;
     }
@@ -85,7 +85,7 @@ static void what_a_callback_throws_comes_out(const crescendo::device &device)
 
 static void waiting_ends(const crescendo::context &machine)
 {
-    auto mark = (*machine.devices_list(false))->mark;
+    auto mark = machine.devices_list(false).value()->mark;
     auto ending = crescendo::cancel::create();
     check(static_cast<bool>(ending));
     crescendo::callbacks waiting;

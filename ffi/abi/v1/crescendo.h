@@ -48,7 +48,8 @@
  * has a default.
  *
  * Texts. In: a pointer to UTF-8 and a length in bytes, or CRESCENDO_TERMINATED in place of the length; NULL
- * stands for none where that is said. Out: crescendo_text, with a NUL after it that does not count.
+ * stands for none where that is said. Out: crescendo_text, with a NUL after it that does not count. What is given
+ * stays as it is until the call is over, also while a callback runs.
  *
  * Out-parameters. They come last, and are written on success only.
  *
@@ -69,8 +70,8 @@
  * fork makes a context of its own, and neither uses nor frees what was made before.
  *
  * Callbacks. They run in the thread of the call that they were given to, while it runs. They do not throw,
- * nor jump out of it; nor do they call for the same device, which is refused with CRESCENDO_STATUS_REENTERED;
- * crescendo_pin_check alone is taken.
+ * nor jump out of it. The card may be held meanwhile, so that calls for any device, reader or key are refused with
+ * CRESCENDO_STATUS_REENTERED; crescendo_pin_check alone is taken.
  *
  * Secrets. Those that come in are copied, and the copies are wiped after use; what the program itself holds
  * is its own to wipe. Those that go out are in a crescendo_buffer, and wiped when it is freed. None is in a
@@ -140,7 +141,7 @@ CRESCENDO_ENUM(crescendo_status)
     CRESCENDO_STATUS_INVALID_VALUE = 14,
     // The `size` of a structure is that of no version of it.
     CRESCENDO_STATUS_INVALID_SIZE = 15,
-    // A callback has called for the same device that it was called for.
+    // A callback has called for a device or a key, whose card may be held until it returns.
     CRESCENDO_STATUS_REENTERED = 16,
     // Something has to be asked, and there is no callback for it.
     CRESCENDO_STATUS_NO_CALLBACK = 17,
@@ -216,7 +217,7 @@ CRESCENDO_ENUM(crescendo_status)
     CRESCENDO_STATUS_NOT_CONFIRMED = 56,
     // What was given is no device ID.
     CRESCENDO_STATUS_DEVICE_ID_FORMAT = 57,
-    // The device tells that in a contact reader only.
+    // The device does that in a contact reader only: there the PIN may have tries left, too.
     CRESCENDO_STATUS_CONTACT_NEEDED = 60,
     // The device has no pairing code.
     CRESCENDO_STATUS_NO_PAIRING_CODE = 61,
@@ -485,8 +486,8 @@ typedef struct crescendo_progress {
 
 // How a person is asked and told. A function may be NULL, and the whole structure too where nothing has to be
 // asked. It is used for as long as the call takes that it was given to, in the thread of that call. No
-// function may unwind, throw or jump out of the library, nor call for the device it is called for: that call
-// returns CRESCENDO_STATUS_REENTERED.
+// function may unwind, throw or jump out of the library. The card may be held while one runs, so calls for
+// any device, reader or key return CRESCENDO_STATUS_REENTERED in there, but for crescendo_pin_check.
 typedef struct crescendo_callbacks {
     // sizeof(crescendo_callbacks)
     size_t size;
@@ -499,8 +500,9 @@ typedef struct crescendo_callbacks {
     // Asks a person whether that is meant: `count` lines name what is lost. true: it is done; false: nothing
     // is done.
     bool (*confirm)(void *user, const crescendo_text *lines, size_t count);
-    // Tells a person how far it is, at least twice a second while something is waited for. false cancels it,
-    // as soon as that leaves the device well.
+    // Tells a person how far it is, at least twice a second while a button, a change or an update is waited
+    // for. false cancels it, as soon as that leaves the device well. What the card does by itself, as making
+    // an RSA key, is not told of.
     bool (*tell)(void *user, const crescendo_progress *progress);
     // Ends it from another thread; or NULL.
     const crescendo_cancel *cancel;
@@ -513,10 +515,10 @@ crescendo_status crescendo_answer_set(crescendo_answer *answer, const char *text
 
 /* ==== The machine ======================================================================================= */
 
-// Makes a context of this machine. Nothing is asked of any reader or key, and no service has to run. It reads
-// the settings that the README tells of (variables of the environment, /etc/crescendo), once. With
-// CRESCENDO_LOG=debug in the environment the library tells on standard error what it does, never a PIN, a key
-// or content. Any thread.
+// Makes a context of this machine. Nothing is asked of any reader or key, and no service has to run. It heeds
+// the settings that the README tells of (/etc/crescendo, and variables of the environment, some of which
+// later calls read too: no thread changes the environment meanwhile). With CRESCENDO_LOG=debug there, the
+// library tells on standard error what it does, never a PIN, a key or content. Any thread.
 crescendo_status crescendo_context_new(crescendo_context **context);
 
 // Frees a context. NULL is none. Devices that were opened with it stay usable. No other thread uses it any
@@ -636,8 +638,8 @@ crescendo_status crescendo_devices_list(
 // at most; negative: without a limit. `changed` tells whether one did. `callbacks` are told at each step, and
 // can cancel it. Any thread.
 crescendo_status crescendo_devices_wait(
-    const crescendo_context *context, uint64_t known, int64_t timeout_ms,
-    const crescendo_callbacks *callbacks, bool *changed);
+    const crescendo_context *context, uint64_t mark, int64_t timeout_ms, const crescendo_callbacks *callbacks,
+    bool *changed);
 
 // Tells what is known of a device, after reading what was not read yet; `reload` reads all of it once more,
 // as after a change by another program, and ends what was authenticated here. The result is freed with
@@ -661,8 +663,9 @@ crescendo_status crescendo_device_open(
     const crescendo_context *context, const char *name, size_t name_length, crescendo_device **device);
 
 // Lets go of the connection to the card. What was authenticated here is over, as by
-// crescendo_device_end_authentication; logins of other programs stay. The next call connects again. A program
-// that keeps a device open without using it does this, so that others can end their login. Any thread.
+// crescendo_device_end_authentication; logins of other programs stay, and those by other handles. The next
+// call connects again. A program that keeps a device open without using it does this, so that others can end
+// their login. Any thread.
 crescendo_status crescendo_device_let_go(const crescendo_device *device);
 
 // Lets commands be sent that write and of which nobody has published that this device takes them; without
@@ -851,8 +854,8 @@ typedef struct crescendo_offers {
 } crescendo_offers;
 
 // Tells what can be done with the device, by what it is and in what state, after reading what was not read
-// yet; and why not what cannot. An action that is asked for all the same is refused for that reason. The
-// result is freed with crescendo_offers_free. Any thread.
+// yet; and why not what cannot. An action that is asked for all the same fails, some only after a PIN was
+// entered. The result is freed with crescendo_offers_free. Any thread.
 crescendo_status crescendo_device_offers(const crescendo_device *device, const crescendo_offers **offers);
 
 // Frees them. NULL is none.
@@ -932,15 +935,17 @@ crescendo_status crescendo_pin_status(const crescendo_device *device, const cres
 // Frees it. NULL is none.
 void crescendo_pin_info_free(const crescendo_pin_info *status);
 
-// Enters the PIN once, for what this program does next with the device: until
-// crescendo_device_end_authentication, it lets go, the PIN is refused, the card is removed, or 15 minutes
-// pass without use. `pin` NULL: the callback `ask` is called. One wrong PIN costs one try, and what can be no
-// PIN costs none. Any thread.
+// Enters the PIN once, for what this program does next with the device: a call that takes a PIN and is given
+// none takes this one, but for those that use a key, find out or change the PIN. It is forgotten by
+// crescendo_device_end_authentication, when the device lets go or is freed, when a PIN is refused, the card
+// is removed, or 15 minutes pass without use; on the card it stays entered until one of the first three.
+// `pin` NULL: the callback `ask` is called. One wrong PIN costs one try, and what can be no PIN costs none.
+// Any thread.
 crescendo_status crescendo_device_authenticate(
     const crescendo_device *device, const char *pin, size_t pin_length, const crescendo_callbacks *callbacks);
 
 // Ends what crescendo_device_authenticate began, here, and on the card unless another program is connected to
-// it. Any thread.
+// it, or this one with another handle. Any thread.
 crescendo_status crescendo_device_end_authentication(const crescendo_device *device);
 
 // Forgets PINs: the one that was entered here, those that other programs of this user keep for the device,
@@ -1366,8 +1371,8 @@ typedef struct crescendo_certificate_options {
     int32_t algorithm;
     // For how many days a certificate is valid that the key signs itself, up to 36500; 0 is 365.
     uint32_t days;
-    // The key that is there is used, and none is made.
-    bool existing;
+    // 1: the key that is there is used, and none is made.
+    uint8_t existing;
 } crescendo_certificate_options;
 
 // Lists the certificates of a device, with marks as of now. No PIN is needed. One that cannot be read is
@@ -1844,10 +1849,10 @@ typedef struct crescendo_image_description {
 typedef struct crescendo_update_options {
     // sizeof(crescendo_update_options)
     size_t size;
-    // The version that the key has already is installed once more.
-    bool reinstall;
-    // An older version is installed, where the key's security counter lets it.
-    bool allow_older;
+    // 1: the version that the key has already is installed once more.
+    uint8_t reinstall;
+    // 1: an older version is installed, where the key's security counter lets it.
+    uint8_t allow_older;
 } crescendo_update_options;
 
 // A key that was updated.
@@ -1896,9 +1901,10 @@ void crescendo_image_free(crescendo_image *image);
 // succeeds. It may also end anywhere by itself, the program or the power included: the same call finishes it
 // then.
 //
-// CRESCENDO_STATUS_UPDATE_FAILED and CRESCENDO_STATUS_CANCELLED: the message of crescendo_last_error() tells
-// in what state the key is and what to do next. The result, which may be NULL if nobody wants it, is freed
-// with crescendo_updated_free. Any thread; other keys can be updated in other threads meanwhile.
+// CRESCENDO_STATUS_NO_BUTTON, CRESCENDO_STATUS_UPDATE_FAILED and CRESCENDO_STATUS_CANCELLED: the message of
+// crescendo_last_error() tells in what state the key is and what to do next. The result, which may be NULL if
+// nobody wants it, is freed with crescendo_updated_free. Any thread; other keys can be updated in other
+// threads meanwhile.
 crescendo_status crescendo_update(
     const crescendo_context *context, const crescendo_image *image, const char *name, size_t name_length,
     const crescendo_update_options *options, const crescendo_callbacks *callbacks,

@@ -48,8 +48,8 @@ pub struct crescendo_certificate_options {
     pub algorithm: i32,
     /// For how many days a certificate is valid that the key signs itself, up to 36500; 0 is 365.
     pub days: u32,
-    /// The key that is there is used, and none is made.
-    pub existing: bool,
+    /// 1: the key that is there is used, and none is made.
+    pub existing: u8,
 }
 
 /// More names than anybody has.
@@ -173,7 +173,7 @@ impl Wanted {
         };
         let mut subject = Subject::new(subject)?;
         names.iter().try_for_each(|name| subject.add(name))?;
-        let (existing, algorithm) = (given.existing, algorithm(given.algorithm)?);
+        let (existing, algorithm) = (given.existing != 0, algorithm(given.algorithm)?);
         if existing && algorithm.is_some() {
             return Err(Failure::Value("the algorithm, of a key that is there already,"));
         }

@@ -187,6 +187,7 @@ fn right_value(within: &str, name: &str, role: &Role) -> Result<String, String> 
         Role::Result(_) | Role::User => "NULL".into(),
         Role::Number(base) => match (&base[..], name) {
             ("bool", _) | ("uint32_t", "min" | "max") => "0",
+            ("uint8_t", "existing" | "reinstall" | "allow_older") => "0",
             ("uint8_t", "key") => "0x9A",
             ("uint8_t", "slot") | ("int32_t" | "int64_t" | "uint32_t", _) => "1",
             ("uint64_t" | "size_t" | "uint16_t", _) => "0",

@@ -44,8 +44,9 @@ pub(crate) const NULL: &[(&str, &str, &str)] = &[
     ("crescendo_doctor", "module", "the one that is installed"),
 ];
 
-/// Numbers that stand for no choice: any is right, or is refused for what it says.
-pub(crate) const NUMBER: &[(&str, &str)] = &[];
+/// Numbers that stand for no choice: any is right, or is refused for what it says. These are yes or no.
+pub(crate) const NUMBER: &[(&str, &str)] =
+    &[("", "options.existing"), ("", "options.reinstall"), ("", "options.allow_older")];
 
 /// Choices of which 0 is one.
 pub(crate) const ZERO: &[(&str, &str, &str)] = &[
